@@ -1,0 +1,1 @@
+//! The systems on trial: entity model, gateway, webhook, informer, and how they are deployed.

@@ -1,0 +1,100 @@
+//! The only place where time is read.
+//!
+//! `CLOCK_MONOTONIC` has one origin for all processes of a host, so the
+//! gateway, the webhook, the informer and the generator can be compared to the
+//! nanosecond without any exchange. Wall-clock time appears once a run, as an
+//! anchor, and is never subtracted.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An instant on the host's `CLOCK_MONOTONIC`, in nanoseconds.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Mono(u64);
+
+impl Mono {
+    /// Reads the clock.
+    pub fn now() -> Self {
+        let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let secs = u64::try_from(t.tv_sec).unwrap_or(0);
+        let nanos = u64::try_from(t.tv_nsec).unwrap_or(0);
+        Self(secs * 1_000_000_000 + nanos)
+    }
+
+    /// An instant from its nanoseconds, as read back from evidence.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the clock's origin (the host's boot).
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Time from `earlier` to `self`; zero if `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Nanoseconds from `earlier` to `self`, negative if `earlier` is later.
+    /// For segments of a trace, where a negative value is a finding that must
+    /// not be clamped away.
+    pub fn signed_since(self, earlier: Self) -> i64 {
+        let (a, b) = (i128::from(self.0), i128::from(earlier.0));
+        i64::try_from(a - b).unwrap_or(if a > b { i64::MAX } else { i64::MIN })
+    }
+
+    /// The instant `after` later than this one.
+    pub fn plus(self, after: Duration) -> Self {
+        let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// Ties the monotonic clock of a run to the calendar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockAnchor {
+    /// The monotonic reading.
+    pub monotonic: Mono,
+    /// The wall-clock time at that reading, RFC 3339 in UTC.
+    #[schemars(with = "String")]
+    pub wall: jiff::Timestamp,
+}
+
+impl ClockAnchor {
+    /// Reads both clocks, one directly after the other.
+    pub fn now() -> Self {
+        Self { monotonic: Mono::now(), wall: wall() }
+    }
+}
+
+/// The calendar time, for people; never for measuring.
+pub fn wall() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_never_goes_back() {
+        let readings: Vec<_> = (0..1000).map(|_| Mono::now()).collect();
+        assert!(readings.is_sorted());
+    }
+
+    #[test]
+    fn differences_keep_their_sign_only_where_asked() {
+        let (a, b) = (Mono::from_nanos(5), Mono::from_nanos(8));
+        assert_eq!(b.since(a), Duration::from_nanos(3));
+        assert_eq!(a.since(b), Duration::ZERO);
+        assert_eq!(a.signed_since(b), -3);
+        assert_eq!(a.plus(Duration::from_nanos(3)), b);
+    }
+}

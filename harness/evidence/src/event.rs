@@ -1,0 +1,63 @@
+//! What happened to the run itself: phases, children, faults, warnings.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Mono;
+
+/// One line of `events.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// When.
+    pub at: Mono,
+    /// What.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What can happen to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Happening {
+    /// A step began.
+    StepStarted {
+        /// Its name.
+        step: String,
+    },
+    /// A step ended.
+    StepEnded {
+        /// Its name.
+        step: String,
+    },
+    /// A process of the lab or of the system under test was started.
+    ChildStarted {
+        /// What it is: `etcd`, `kube-apiserver`, `gateway`, ...
+        name: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// A process ended although nobody asked it to.
+    ChildDied {
+        /// What it was.
+        name: String,
+        /// Its process id.
+        pid: u32,
+        /// How it ended: `exit status 1`, `signal 9`.
+        how: String,
+        /// The last lines of its log.
+        log_tail: Vec<String>,
+    },
+    /// Something a reader of the numbers should know.
+    Warning {
+        /// In a sentence.
+        text: String,
+    },
+}
+
+impl Happening {
+    /// This happening, now.
+    pub fn now(self) -> Event {
+        Event { at: Mono::now(), what: self }
+    }
+}

@@ -1,0 +1,187 @@
+//! Where each piece of evidence lies on disk.
+//!
+//! ```text
+//! record.json        the run record, replaced whole
+//! scenario.yaml      the scenario as it was given
+//! events.jsonl       what happened to the run itself
+//! report.{html,md,json}
+//! cells/CELL/
+//!   ops.jsonl        the ledger
+//!   series.jsonl     sampled metrics
+//!   store.jsonl      what the store held in the end
+//!   spans/*.jsonl    what each process saw
+//!   logs/*.log       what each process printed
+//! ```
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::record::{RunRecord, SCHEMA_VERSION, SchemaVersion};
+
+/// The folder of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+/// The folder of one cell of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellFolder(PathBuf);
+
+/// A run folder could not be made, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The operating system refused.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The folder already holds a run.
+    #[error("{} already holds a run; give --out another folder, or remove it first", .0.display())]
+    Occupied(PathBuf),
+    /// The folder holds no run.
+    #[error("{} holds no run: there is no record.json in it; the folder is printed on the last line of `kab run`", .0.display())]
+    NotARun(PathBuf),
+    /// The record is of a newer format.
+    #[error("{} was written by a newer kab (record version {found}, this kab reads up to {SCHEMA_VERSION}); use that kab or a later one", path.display())]
+    Newer {
+        /// The record.
+        path: PathBuf,
+        /// Its version.
+        found: SchemaVersion,
+    },
+    /// The record is not one.
+    #[error("{} is not a run record: {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+impl RunFolder {
+    /// Makes `path` a run folder. It may exist, but not hold a run.
+    pub fn create(path: &Path) -> Result<Self, FolderError> {
+        fs::create_dir_all(path).map_err(failed("making the run folder", path))?;
+        let path = path.canonicalize().map_err(failed("finding", path))?;
+        if path.join("record.json").exists() || path.join("cells").exists() {
+            return Err(FolderError::Occupied(path));
+        }
+        Ok(Self(path))
+    }
+
+    /// The run in `path`.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        match path.canonicalize() {
+            Ok(found) if found.join("record.json").is_file() => Ok(Self(found)),
+            _ => Err(FolderError::NotARun(path.to_owned())),
+        }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The run record.
+    pub fn record_path(&self) -> PathBuf {
+        self.0.join("record.json")
+    }
+
+    /// The scenario as it was given.
+    pub fn scenario_path(&self) -> PathBuf {
+        self.0.join("scenario.yaml")
+    }
+
+    /// What happened to the run itself.
+    pub fn events_path(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+
+    /// The report in the format named by `extension`.
+    pub fn report_path(&self, extension: &str) -> PathBuf {
+        self.0.join(format!("report.{extension}"))
+    }
+
+    /// The folder of cell `id`.
+    pub fn cell(&self, id: &str) -> CellFolder {
+        CellFolder(self.0.join("cells").join(id))
+    }
+
+    /// Replaces the run record. The old one stays until the new one is whole.
+    pub fn write_record(&self, record: &RunRecord) -> Result<(), FolderError> {
+        let path = self.record_path();
+        let mut text = serde_json::to_vec_pretty(record)
+            .map_err(|source| FolderError::Malformed { path: path.clone(), source })?;
+        text.push(b'\n');
+        replace(&path, &text)
+    }
+
+    /// Reads the run record of this or an older format.
+    pub fn read_record(&self) -> Result<RunRecord, FolderError> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Version {
+            schema_version: SchemaVersion,
+        }
+        let path = self.record_path();
+        let text = fs::read(&path).map_err(failed("reading", &path))?;
+        let malformed = |source| FolderError::Malformed { path: path.clone(), source };
+        let found = serde_json::from_slice::<Version>(&text).map_err(malformed)?.schema_version;
+        if found > SCHEMA_VERSION {
+            return Err(FolderError::Newer { path, found });
+        }
+        serde_json::from_slice(&text).map_err(malformed)
+    }
+}
+
+impl CellFolder {
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The operation ledger.
+    pub fn ops_path(&self) -> PathBuf {
+        self.0.join("ops.jsonl")
+    }
+
+    /// Sampled metrics.
+    pub fn series_path(&self) -> PathBuf {
+        self.0.join("series.jsonl")
+    }
+
+    /// What the store held in the end.
+    pub fn store_path(&self) -> PathBuf {
+        self.0.join("store.jsonl")
+    }
+
+    /// One file of spans for each process.
+    pub fn spans_dir(&self) -> PathBuf {
+        self.0.join("spans")
+    }
+
+    /// What each process printed.
+    pub fn logs_dir(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+}
+
+/// Replaces `path` by `content`, never leaving half a file.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), FolderError> {
+    let temporary = path.with_extension("tmp");
+    let mut file = fs::File::create(&temporary).map_err(failed("making", &temporary))?;
+    file.write_all(content).map_err(failed("writing", &temporary))?;
+    file.sync_all().map_err(failed("writing", &temporary))?;
+    fs::rename(&temporary, path).map_err(failed("replacing", path))
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    let path = path.to_owned();
+    move |source| FolderError::Io { action, path, source }
+}

@@ -1,0 +1,113 @@
+//! The operation id that travels with a write through every process.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The annotation on an entity that says which operation wrote it last.
+pub const OP_ANNOTATION: &str = "kab.dev/op";
+
+/// The header that carries the id between processes: W3C Trace Context, so
+/// that the apiserver's own spans can be joined by the same id.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// Identifies one operation of one run: a run-wide nonce and a sequence
+/// number, together the 16-byte trace id of W3C Trace Context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId {
+    nonce: u64,
+    sequence: u64,
+}
+
+impl OpId {
+    /// The id of operation `sequence` in the run marked by `nonce`.
+    /// Both are shifted off zero, which Trace Context forbids for a whole id.
+    pub const fn new(nonce: u64, sequence: u64) -> Self {
+        Self { nonce, sequence: sequence.wrapping_add(1) }
+    }
+
+    /// The value of a `traceparent` header for this operation: version 00,
+    /// sampled, with the sequence number as parent id.
+    pub fn traceparent(self) -> String {
+        format!("00-{self}-{:016x}-01", self.sequence)
+    }
+
+    /// Reads the id from a `traceparent` header; `None` if it is not one.
+    pub fn from_traceparent(value: &str) -> Option<Self> {
+        let mut parts = value.split('-');
+        let (_version, id) = (parts.next()?, parts.next()?);
+        (parts.count() == 2).then(|| id.parse().ok()).flatten()
+    }
+}
+
+impl fmt::Display for OpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:016x}", self.nonce, self.sequence)
+    }
+}
+
+/// The text was not 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an operation id is 32 hexadecimal digits, not {0:?}")]
+pub struct BadOpId(String);
+
+impl FromStr for OpId {
+    type Err = BadOpId;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let bad = || BadOpId(s.to_owned());
+        if s.len() != 32 || !s.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(bad());
+        }
+        let half = |t: &str| u64::from_str_radix(t, 16).map_err(|_| bad());
+        Ok(Self { nonce: half(&s[..16])?, sequence: half(&s[16..])? })
+    }
+}
+
+impl Serialize for OpId {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for OpId {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for OpId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "OpId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn survives_text_and_header(nonce: u64, sequence: u64) {
+            let id = OpId::new(nonce, sequence);
+            prop_assert_eq!(id.to_string().parse::<OpId>().unwrap(), id);
+            prop_assert_eq!(OpId::from_traceparent(&id.traceparent()), Some(id));
+        }
+
+        #[test]
+        fn nonsense_is_refused_without_panic(s in "\\PC*") {
+            if s.len() != 32 {
+                prop_assert!(s.parse::<OpId>().is_err());
+            }
+            let _ = OpId::from_traceparent(&s);
+        }
+    }
+}

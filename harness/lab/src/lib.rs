@@ -1,0 +1,1 @@
+//! Clusters for kab: assets, providers, child processes.

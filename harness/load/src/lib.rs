@@ -1,0 +1,1 @@
+//! Load for kab: schedules, the open-loop generator, subscribers.

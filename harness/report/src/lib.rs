@@ -1,0 +1,1 @@
+//! Reports: HTML, Markdown and JSON from a run folder, offline.

@@ -1,0 +1,1 @@
+//! Measurements, claims and three-valued verdicts, from evidence alone.

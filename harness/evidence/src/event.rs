@@ -30,6 +30,11 @@ pub enum Happening {
         /// Its name.
         step: String,
     },
+    /// A part of the environment became ready: `control plane`, `naive`.
+    Ready {
+        /// Which.
+        what: String,
+    },
     /// A process of the lab or of the system under test was started.
     ChildStarted {
         /// What it is: `etcd`, `kube-apiserver`, `gateway`, ...

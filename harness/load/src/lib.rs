@@ -1,1 +1,33 @@
 //! Load for kab: schedules, the open-loop generator, subscribers.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`schedule`] | when each operation is due, fixed before the first is sent |
+//! | [`pace`] | waiting for an instant to some ten microseconds |
+//! | [`payload`] | what is written, determined by step, seed and index |
+//! | [`transport`] | an HTTP client that tells "not applied" from "perhaps applied" |
+//! | [`operation`] | one operation, from being due to its line in the ledger |
+//! | [`generator`] | the open loop |
+//! | [`seed`](mod@seed) | a closed loop that must succeed |
+//! | [`summary`] | what it came to, and whether the generator kept up |
+//! | [`subscriber`] | who is notified of the changes |
+
+mod connection;
+pub mod generator;
+pub mod operation;
+pub mod pace;
+pub mod payload;
+pub mod schedule;
+pub mod seed;
+pub mod subscriber;
+pub mod summary;
+pub mod transport;
+
+pub use generator::{LoadError, LoadSpec, open_loop};
+pub use operation::Work;
+pub use payload::Todos;
+pub use schedule::Schedule;
+pub use seed::{SeedError, SeedSpec, seed};
+pub use subscriber::{Subscriber, SubscriberError};
+pub use summary::{LoadSummary, Outcomes};
+pub use transport::Target;

@@ -1,1 +1,25 @@
-//! Runs a plan against a lab and writes evidence: one file a step verb.
+//! Runs a plan against a lab, and writes evidence.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`run`](mod@run) | a whole plan, cell by cell |
+//! | `begin` | from nothing to a system on trial in a lab of its own |
+//! | `cell` | what the steps of a cell share |
+//! | `steps` | one file a step verb |
+//! | `deaths` | processes that ended although nobody asked them to |
+//! | [`recorder`] | keeps the record true while the run is under way |
+//! | [`sampler`] | what the processes and the machine do meanwhile |
+//! | [`stop`] | a request to stop |
+
+mod begin;
+mod cell;
+mod deaths;
+pub mod recorder;
+pub mod run;
+pub mod sampler;
+mod steps;
+pub mod stop;
+
+pub use run::{Request, RunError, run};
+pub use steps::StepError;
+pub use stop::{Stop, Stopper, stop_pair};

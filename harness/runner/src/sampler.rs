@@ -22,9 +22,10 @@ const PERIOD: Duration = Duration::from_millis(500);
 pub struct Pids(Arc<Mutex<BTreeMap<String, u32>>>);
 
 impl Pids {
-    /// Adds processes.
-    pub fn extend(&self, more: impl IntoIterator<Item = (String, u32)>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(more);
+    /// Adds a process; whether it was new.
+    pub fn add(&self, name: &str, pid: u32) -> bool {
+        let mut pids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pids.insert(name.to_owned(), pid) != Some(pid)
     }
 
     fn snapshot(&self) -> BTreeMap<String, u32> {

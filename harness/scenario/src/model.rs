@@ -7,7 +7,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::unit::{Bytes, Rate, Span};
+pub use crate::step::{Check, Condition, Load, Payload, Seed, Step, Subscribe, Verb, Wait};
+use crate::unit::Bytes;
 
 /// The one version of the format that this kab reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +56,7 @@ pub struct Metadata {
 pub struct Spec {
     /// The risk of the catalogue that it examines, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub risk: Option<String>,
     /// The question that its claims answer.
     pub question: String,
@@ -69,6 +71,7 @@ pub struct Spec {
     pub systems: Vec<System>,
     /// Axes to vary; every combination becomes a cell for each system.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = { "pattern": "^[a-z][a-zA-Z0-9]*$" }))]
     pub matrix: BTreeMap<String, Axis>,
     /// What is done, in order.
     #[schemars(length(min = 1))]
@@ -133,6 +136,7 @@ pub struct Cluster {
     pub apiserver: Component,
     /// The controller manager: left out unless it is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Component")]
     pub controller_manager: Option<Component>,
 }
 
@@ -175,149 +179,6 @@ pub struct Component {
     pub flags: BTreeMap<String, String>,
 }
 
-/// One step: a name, and exactly one verb.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Step {
-    /// Claims find the step's measurements under this name.
-    #[schemars(regex(pattern = r"^[a-z][a-zA-Z0-9]*$"))]
-    pub name: String,
-    /// What is done.
-    #[serde(flatten)]
-    pub verb: Verb,
-}
-
-/// What a step can do. In the file, the verb is a key beside `name`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Verb {
-    /// Make entities before anything is measured.
-    Seed(Seed),
-    /// Listen for notifications until the end of the scenario.
-    Subscribe(Subscribe),
-    /// Send operations on a schedule.
-    Load(Load),
-    /// Wait until something has come true.
-    Wait(Wait),
-    /// Hold the evidence against the store.
-    Check(Check),
-}
-
-impl Verb {
-    /// Its name in the file.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Seed(_) => "seed",
-            Self::Subscribe(_) => "subscribe",
-            Self::Load(_) => "load",
-            Self::Wait(_) => "wait",
-            Self::Check(_) => "check",
-        }
-    }
-}
-
-/// Makes entities, as fast as `inFlight` allows, and fails if one is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Seed {
-    /// How many.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub count: u64,
-    /// How many at a time.
-    #[serde(default = "eight")]
-    #[schemars(range(min = 1, max = 1_000))]
-    pub in_flight: u32,
-    /// What is in each.
-    #[serde(default)]
-    pub payload: Payload,
-}
-
-const fn eight() -> u32 {
-    8
-}
-
-/// Listens for notifications.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Subscribe {
-    /// How many subscribers, each with an informer of its own.
-    #[schemars(range(min = 1, max = 100))]
-    pub count: u32,
-}
-
-/// Sends creates through the gateway, open loop: operation i is due at
-/// `start + i / rate`, whatever became of those before it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Load {
-    /// Operations a second.
-    pub rate: Rate,
-    /// For how long.
-    pub duration: Span,
-    /// What is in each entity.
-    #[serde(default)]
-    pub payload: Payload,
-    /// After this long, counted from sending, an operation is given up: its
-    /// outcome is indeterminate.
-    #[serde(default = "ten_seconds")]
-    pub deadline: Span,
-    /// At most so many at a time; an operation due beyond that is counted as
-    /// missed.
-    #[serde(default = "five_hundred")]
-    #[schemars(range(min = 1, max = 100_000))]
-    pub max_in_flight: u32,
-}
-
-fn ten_seconds() -> Span {
-    Span::from(std::time::Duration::from_secs(10))
-}
-
-const fn five_hundred() -> u32 {
-    500
-}
-
-/// What is in an entity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Payload {
-    /// Length of the message, drawn anew for each entity from the seed.
-    pub size: Bytes,
-}
-
-impl Default for Payload {
-    fn default() -> Self {
-        Self { size: Bytes::from(256) }
-    }
-}
-
-/// Waits until something has come true, or for `atMost`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Wait {
-    /// What is awaited.
-    pub until: Condition,
-    /// How long at most. That it took this long is no failure of the run.
-    pub at_most: Span,
-}
-
-/// What can be awaited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Condition {
-    /// Every acknowledged write so far has reached every subscriber.
-    Delivered,
-    /// The time is over.
-    Elapsed,
-}
-
-/// Holds the ledger of a load step against what the store holds now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Check {
-    /// The load or seed step whose writes are looked for in the store.
-    pub stored: String,
-}
-
 /// Something that the scenario sets out to confirm or refute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -336,9 +197,11 @@ pub struct Claim {
     pub refuted: String,
     /// Where the thresholds come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub threshold: Option<String>,
     /// The verdict to expect of each system, if one is known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = { "$ref": "#/$defs/System" }))]
     pub expect: BTreeMap<System, Expectation>,
 }
 

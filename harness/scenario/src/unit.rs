@@ -19,9 +19,13 @@ pub struct BadQuantity {
 /// Makes a quantity readable from, and writable as, the text its `FromStr`
 /// and `Display` agree on, and describes that text to editors.
 macro_rules! textual {
-    ($type:ident, $pattern:literal, $wanted:literal) => {
+    ($type:ident, $pattern:literal, $format:literal, $wanted:literal) => {
         impl $type {
             const WANTED: &'static str = $wanted;
+
+            /// Name of the schema format that stands for all of `FromStr`,
+            /// also for what a pattern cannot say (zero, overflow).
+            pub(crate) const FORMAT: &'static str = $format;
 
             fn bad(text: &str) -> BadQuantity {
                 BadQuantity { text: text.to_owned(), wanted: Self::WANTED }
@@ -46,7 +50,12 @@ macro_rules! textual {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "pattern": $pattern, "description": $wanted })
+                json_schema!({
+                    "type": "string",
+                    "format": $format,
+                    "pattern": $pattern,
+                    "description": $wanted
+                })
             }
         }
     };
@@ -56,7 +65,7 @@ macro_rules! textual {
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Rate(f64);
 
-textual!(Rate, r"^[0-9]+(\.[0-9]+)?/[sm]$", "a rate such as 40/s, 0.5/s or 600/m");
+textual!(Rate, r"^[0-9]+(\.[0-9]+)?/[sm]$", "kab-rate", "a rate such as 40/s, 0.5/s or 600/m");
 
 impl Rate {
     /// Operations a second; always finite and above zero.
@@ -90,7 +99,12 @@ impl fmt::Display for Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(Duration);
 
-textual!(Span, r"^[0-9]+(\.[0-9]+)?(us|ms|s|m|h)$", "a duration such as 20s, 250ms, 5m or 1h");
+textual!(
+    Span,
+    r"^[0-9]+(\.[0-9]+)?(us|ms|s|m|h)$",
+    "kab-span",
+    "a duration such as 20s, 250ms, 5m or 1h"
+);
 
 impl Span {
     /// The duration itself.
@@ -144,6 +158,7 @@ pub struct Bytes(u64);
 textual!(
     Bytes,
     r"^[0-9]+(B|kB|MB|GB|KiB|MiB|GiB)$",
+    "kab-bytes",
     "a size such as 256B, 20kB (1000) or 64MiB (1024)"
 );
 

@@ -1,1 +1,40 @@
 //! Measurements, claims and three-valued verdicts, from evidence alone.
+//!
+//! ```text
+//! evidence on disk ─> measure ─> validity ─> claim ─> judge
+//! ```
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`value`] | a measured value, with its unit and as text |
+//! | [`distribution`] | percentiles that exist only where there are samples |
+//! | [`measure`] | everything measured in one cell, by step |
+//! | [`outcome`] | operations by how they ended, and at which rate they were sent |
+//! | [`delivery`] | lost, duplicated and late notifications; coverage of the join |
+//! | [`stored`] | the ledger held against the store |
+//! | [`waterfall`] | where the time of a write goes |
+//! | [`timeline`] | the same over the time of the step, for plots |
+//! | [`path`](mod@path) | every measurement by the name that claims use |
+//! | [`expression`] | a claim's CEL expression, and what it reads |
+//! | [`claim`] | one claim judged for one cell |
+//! | [`validity`] | what forbids to judge at all |
+//! | [`mod@judge`] | a whole run, from its folder |
+
+pub mod claim;
+pub mod delivery;
+pub mod distribution;
+pub mod expression;
+pub mod judge;
+pub mod measure;
+pub mod outcome;
+pub mod path;
+mod phrase;
+pub mod stored;
+pub mod timeline;
+pub mod validity;
+pub mod value;
+pub mod waterfall;
+
+pub use judge::{JudgeError, Judged, exit_code, judge, judge_claims};
+pub use measure::{CellMeasurements, StepMeasurements};
+pub use value::{Nanos, Value};

@@ -1,0 +1,85 @@
+//! The one way in which this workspace talks to an apiserver.
+//!
+//! kube's own stack does two things that a measurement must not: it retries
+//! 429, 503 and 504, which turns overload into latency, and it leaves Nagle's
+//! algorithm on. Both are off here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::Client;
+use kube::client::{Body, ConfigExt};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use tower::{BoxError, Layer, ServiceExt, util::option_layer};
+
+/// How long a TCP connection may take to come up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The kubeconfig does not tell how to reach a cluster.
+    #[error("reading kubeconfig {}: {source}; is it a kubeconfig with a current context?", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<kube::config::KubeconfigError>,
+    },
+    /// Its credentials or certificates cannot be used.
+    #[error("using the credentials in kubeconfig {}: {source}", path.display())]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with them.
+        source: Box<kube::Error>,
+    },
+}
+
+/// A client for the current context of the kubeconfig at `path`.
+///
+/// HTTP/1.1, one connection for each request in flight: hyper's HTTP/2 client
+/// keeps to one connection and queues inside itself what exceeds the server's
+/// limit of streams, so that the server's overload would look like ours.
+/// Needs a default rustls provider: see [`install_tls_provider`].
+pub async fn connect(path: &Path) -> Result<Client, ClientError> {
+    let kubeconfig_error = |source: kube::config::KubeconfigError| ClientError::Kubeconfig {
+        path: path.to_owned(),
+        source: Box::new(source),
+    };
+    let kubeconfig = Kubeconfig::read_from(path).map_err(kubeconfig_error)?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(kubeconfig_error)?;
+    client(&config).map_err(|source| ClientError::Credentials {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+fn client(config: &Config) -> Result<Client, kube::Error> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let https = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(config.rustls_client_config()?)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .build::<_, Body>(https);
+    let stack = http.map_err(BoxError::from);
+    let stack = option_layer(config.auth_layer()?).layer(stack);
+    let stack = config.base_uri_layer().layer(stack);
+    Ok(Client::new(stack, config.default_namespace.clone()))
+}
+
+/// Makes *ring* the process's TLS provider. Does nothing if there is one.
+pub fn install_tls_provider() {
+    // The only error is that a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -1,0 +1,153 @@
+//! The command line's words.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Tests whether Kubernetes can be an application's backend, and reports what
+/// it costs and where it breaks.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kab",
+    version,
+    after_help = "Examples:\n  kab list\n  kab run quickstart\n  kab run quickstart --dry-run\n  \
+                  kab run quickstart --set steps.write.load.rate=80/s --out reports/fast\n  \
+                  kab report reports/fast\n\nExit codes: 0 as expected, 1 a verdict differs from what \
+                  the scenario expects, 2 bad usage or scenario,\n3 inconclusive, 4 no environment, 130 \
+                  interrupted."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more (twice: much more) about what happens, on stderr.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What kab can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the scenarios.
+    List(List),
+    /// Run a scenario and report on it.
+    Run(Run),
+    /// Judge and draw a past run again, offline.
+    Report(Report),
+    /// Start a control plane and print its KUBECONFIG.
+    Up(Up),
+    /// Stop a control plane that `kab up` started.
+    Down(Down),
+    /// Remove what a killed kab left behind.
+    Clean,
+    /// Show where etcd and kube-apiserver come from, getting them if need be.
+    Assets(AssetArgs),
+    /// Print a JSON schema: scenario, record or report.
+    Schema {
+        /// Which one.
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Be one process of the system under test.
+    #[command(hide = true)]
+    App {
+        /// Which: gateway, webhook or informer.
+        name: String,
+        /// Its configuration, a JSON file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Hold the control plane of `kab up`.
+    #[command(hide = true)]
+    Hold(Up),
+}
+
+/// Arguments of `kab list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Folder to look in; by default ./scenarios, and those built in.
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `kab run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The run folder's path is the last line of stdout; progress goes to stderr.\n\nExamples:\n  \
+                  kab run quickstart\n  kab run ./my-scenario.yaml --seed 7\n  \
+                  kab run quickstart --set steps.write.load.duration=60s --set cluster.etcd.fsync=false"
+)]
+pub struct Run {
+    /// Name of a scenario (see `kab list`), or a path to one.
+    pub scenario: String,
+    /// Print what would be done, and start nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Change a value of the scenario, by its path below `spec`. Repeatable.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of everything random. By default it is drawn anew, and recorded.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Folder for the run; it must not hold one. Default: reports/NAME-TIME.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Where to find the control plane's programs.
+    #[command(flatten)]
+    pub assets: AssetArgs,
+}
+
+/// Where to find the control plane's programs.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AssetArgs {
+    /// Folder with etcd and kube-apiserver; looked in first.
+    #[arg(long = "assets", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// Arguments of `kab report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// A run folder, as `kab run` printed it.
+    pub run: PathBuf,
+}
+
+/// Arguments of `kab up`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  export KUBECONFIG=$(kab up)\n  kubectl get namespaces\n  kab down")]
+pub struct Up {
+    /// Name of the control plane, so that there can be several.
+    #[arg(long, default_value = "default")]
+    pub name: String,
+    /// Where to find its programs.
+    #[command(flatten)]
+    pub assets: AssetArgs,
+}
+
+/// Arguments of `kab down`.
+#[derive(Debug, Args)]
+pub struct Down {
+    /// Name of the control plane.
+    #[arg(long, default_value = "default")]
+    pub name: String,
+}
+
+/// The published schemas.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// Of a scenario file.
+    Scenario,
+    /// Of record.json.
+    Record,
+    /// Of report.json.
+    Report,
+}

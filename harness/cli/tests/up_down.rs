@@ -1,0 +1,62 @@
+//! `kab up`, kubectl, `kab down`.
+
+mod common;
+
+use common::Place;
+use rustix::process::Signal;
+
+fn up(place: &Place) -> String {
+    let out = place.output(&["up"]);
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    let path = String::from_utf8(out.stdout).unwrap().trim().to_owned();
+    assert!(std::path::Path::new(&path).is_file(), "{path}");
+    path
+}
+
+#[test]
+fn up_gives_a_kubeconfig_that_works_and_down_takes_all_away() {
+    let place = Place::new();
+    let kubeconfig = up(&place);
+    let ports = place.ports();
+    assert!(ports.len() >= 2, "{ports:?}");
+    if let Ok(kubectl) = std::process::Command::new("kubectl")
+        .args(["--kubeconfig", &kubeconfig, "get", "namespaces", "-o", "name"])
+        .output()
+    {
+        let names = String::from_utf8(kubectl.stdout).unwrap();
+        assert!(names.contains("namespace/default"), "{names}");
+    }
+    // A second one of the same name is refused, and harms nothing.
+    let twice = place.output(&["up"]);
+    assert_eq!(twice.status.code(), Some(4), "{}", String::from_utf8_lossy(&twice.stderr));
+
+    let down = place.output(&["down"]);
+    assert_eq!(down.status.code(), Some(0), "{}", String::from_utf8_lossy(&down.stderr));
+    place.assert_nothing_left(&ports);
+    assert!(!std::path::Path::new(&kubeconfig).exists());
+    let again = place.output(&["down"]);
+    assert_eq!(again.status.code(), Some(4), "there is nothing to stop any more");
+}
+
+#[test]
+fn a_killed_holder_takes_its_control_plane_along() {
+    let place = Place::new();
+    up(&place);
+    let ports = place.ports();
+    let holder = procfs::process::all_processes()
+        .unwrap()
+        .filter_map(Result::ok)
+        .find(|p| {
+            let line = p.cmdline().unwrap_or_default();
+            line.iter().any(|a| a == "hold")
+                && p.environ().is_ok_and(|e| {
+                    e.get(std::ffi::OsStr::new("KAB_STATE"))
+                        .is_some_and(|s| std::path::Path::new(s).starts_with(place.path()))
+                })
+        })
+        .unwrap();
+    common::kill(u32::try_from(holder.pid()).unwrap(), Signal::KILL);
+    place.assert_nothing_left(&ports);
+    assert_eq!(place.output(&["clean"]).status.code(), Some(0));
+    assert_eq!(std::fs::read_dir(place.path().join("state/labs")).unwrap().count(), 0);
+}

@@ -1,0 +1,125 @@
+//! What to start, and how.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::ProcessError;
+
+/// A child to be.
+#[derive(Debug)]
+pub struct ChildSpec {
+    pub(super) name: String,
+    pub(super) program: PathBuf,
+    pub(super) log: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, Option<OsString>)>,
+    dir: Option<PathBuf>,
+    pub(super) lines: bool,
+    pub(super) announced: bool,
+}
+
+impl ChildSpec {
+    /// A child called `name` in messages, that runs `program` and appends
+    /// what it prints to the file `log`.
+    pub fn new(
+        name: impl Into<String>,
+        program: impl Into<PathBuf>,
+        log: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            program: program.into(),
+            log: log.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            dir: None,
+            lines: false,
+            announced: true,
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item: Into<OsString>>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of its environment, which is otherwise kab's own.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Takes a variable out of its environment.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), None));
+        self
+    }
+
+    /// Sets the folder it runs in, which is otherwise kab's own.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Hands the lines of its stdout to [`super::Child::take_lines`], besides
+    /// writing them to the log.
+    #[must_use]
+    pub const fn lines(mut self) -> Self {
+        self.lines = true;
+        self
+    }
+
+    /// Leaves its death, until [`super::Child::announce`] is called, to those
+    /// who hold the child: it may still fail to start, and be tried again.
+    #[must_use]
+    pub const fn unannounced(mut self) -> Self {
+        self.announced = false;
+        self
+    }
+
+    /// Opens the log for appending, making its folder if need be.
+    pub(super) fn open_log(&self) -> Result<File, ProcessError> {
+        let open = || {
+            if let Some(parent) = self.log.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            OpenOptions::new().create(true).append(true).open(&self.log)
+        };
+        open().map_err(|source| self.log_error(source))
+    }
+
+    /// The command, and the log for whoever copies stdout's lines into it.
+    pub(super) fn command(&self, log: &File) -> Result<(Command, Option<File>), ProcessError> {
+        let copy = || log.try_clone().map_err(|source| self.log_error(source));
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null()).stderr(copy()?);
+        let kept = if self.lines {
+            command.stdout(Stdio::piped());
+            Some(copy()?)
+        } else {
+            command.stdout(copy()?);
+            None
+        };
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        Ok((command, kept))
+    }
+
+    fn log_error(&self, source: std::io::Error) -> ProcessError {
+        ProcessError::Log { name: self.name.clone(), log: self.log.clone(), source }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a step of load came to, and whether its generator kept up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kab_evidence::clock::Mono;
+use kab_evidence::histogram::Latencies;
+use kab_evidence::id::OpId;
+use kab_evidence::ledger::Outcome;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::operation::Ended;
+
+/// What a step of load came to. Everything but the generator's own figures can
+/// be derived from the ledger as well; this is what the run needs at once.
+#[derive(Debug, Clone)]
+pub struct LoadSummary {
+    /// Operations of the schedule.
+    pub scheduled: u64,
+    /// Those that came due before the step was stopped. Each is in the ledger.
+    pub reached: u64,
+    /// Acknowledged operations, in the order of their acknowledgement.
+    pub acked: Vec<OpId>,
+    /// How the operations that were reached ended.
+    pub outcomes: Outcomes,
+    /// How many ended in each class.
+    pub classes: BTreeMap<String, u64>,
+    /// When the first operation was due; none if none was reached.
+    pub first_intended: Option<Mono>,
+    /// When the last operation that was reached was due.
+    pub last_intended: Option<Mono>,
+    /// How late operations were handed to the transport: the generator's own
+    /// delay, in which the server has no part. Only of those that were sent.
+    pub lateness: Latencies,
+    /// Most operations in flight at a time.
+    pub in_flight_peak: u32,
+    /// CPU time of this process, all threads, from the step's beginning to its
+    /// end: the generator, and whatever else ran in the process beside it.
+    pub cpu: Duration,
+}
+
+/// Operations by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Acknowledged.
+    pub ok: u64,
+    /// Certainly not applied.
+    pub failed: u64,
+    /// Perhaps applied.
+    pub indeterminate: u64,
+    /// Due, but never sent.
+    pub missed: u64,
+}
+
+impl Outcomes {
+    /// All of them.
+    pub const fn total(self) -> u64 {
+        self.ok + self.failed + self.indeterminate + self.missed
+    }
+}
+
+impl LoadSummary {
+    /// Operations that were not due yet when the step was stopped. They are not
+    /// in the ledger.
+    pub const fn not_reached(&self) -> u64 {
+        self.scheduled - self.reached
+    }
+}
+
+/// Counts while the load runs.
+pub(crate) struct Tally {
+    summary: LoadSummary,
+    cpu_before: Duration,
+}
+
+impl Tally {
+    pub(crate) fn begin(scheduled: u64) -> Self {
+        let summary = LoadSummary {
+            scheduled,
+            reached: 0,
+            acked: Vec::new(),
+            outcomes: Outcomes::default(),
+            classes: BTreeMap::new(),
+            first_intended: None,
+            last_intended: None,
+            lateness: Latencies::new(),
+            in_flight_peak: 0,
+            cpu: Duration::ZERO,
+        };
+        Self { summary, cpu_before: process_cpu() }
+    }
+
+    /// An operation came due.
+    pub(crate) fn reach(&mut self, intended: Mono) {
+        self.summary.reached += 1;
+        self.summary.first_intended.get_or_insert(intended);
+        self.summary.last_intended = Some(intended);
+    }
+
+    /// How many have come due so far.
+    pub(crate) const fn reached(&self) -> u64 {
+        self.summary.reached
+    }
+
+    /// This many are in flight now.
+    pub(crate) fn in_flight(&mut self, now: usize) {
+        let now = u32::try_from(now).unwrap_or(u32::MAX);
+        self.summary.in_flight_peak = self.summary.in_flight_peak.max(now);
+    }
+
+    /// An operation ended.
+    pub(crate) fn end(&mut self, ended: &Ended) {
+        let outcomes = &mut self.summary.outcomes;
+        match ended.outcome {
+            Outcome::Ok => outcomes.ok += 1,
+            Outcome::Failed => outcomes.failed += 1,
+            Outcome::Indeterminate => outcomes.indeterminate += 1,
+            Outcome::Missed => outcomes.missed += 1,
+        }
+        if ended.outcome == Outcome::Ok {
+            self.summary.acked.push(ended.op);
+        }
+        if let Some(nanos) = ended.lateness {
+            self.summary.lateness.record_nanos(nanos);
+        }
+        match self.summary.classes.get_mut(ended.class.as_ref()) {
+            Some(count) => *count += 1,
+            None => {
+                self.summary.classes.insert(ended.class.as_ref().to_owned(), 1);
+            }
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> LoadSummary {
+        self.summary.cpu = process_cpu().saturating_sub(self.cpu_before);
+        self.summary
+    }
+}
+
+/// CPU time that this process has used, user and system, all threads.
+pub fn process_cpu() -> Duration {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    // A process's CPU time is never negative.
+    Duration::new(u64::try_from(used.tv_sec).unwrap_or(0), u32::try_from(used.tv_nsec).unwrap_or(0))
+}

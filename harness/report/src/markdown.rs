@@ -1,0 +1,154 @@
+//! The report in brief, in Markdown as GitHub renders it.
+
+use std::fmt::Write as _;
+
+use crate::page::{Card, Page, Section, Table};
+use crate::prose::Part;
+
+/// The page as Markdown.
+pub fn markdown(page: &Page) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut out, page);
+    out
+}
+
+fn write(out: &mut String, page: &Page) -> std::fmt::Result {
+    writeln!(
+        out,
+        "# {}\n\n**{}**\n\n{}",
+        text(&page.scenario),
+        text(&page.answer),
+        text(&page.question)
+    )?;
+    writeln!(out, "\nRun {}, begun {}.", text(&page.run), text(&page.began))?;
+    for note in &page.notes {
+        writeln!(out, "\n> {}", text(note))?;
+    }
+    if !page.doubts.is_empty() {
+        writeln!(out, "\n## The numbers may not be used to judge\n")?;
+        for (of, reasons) in &page.doubts {
+            reasons.iter().try_for_each(|why| writeln!(out, "- {}: {}", text(of), parts(why)))?;
+        }
+    }
+    writeln!(out, "\n## Verdicts\n")?;
+    if page.cards.is_empty() {
+        writeln!(out, "Nothing was judged.")?;
+    }
+    page.cards.iter().try_for_each(|verdict| card(out, verdict))?;
+    for of in &page.sections {
+        section(out, of)?;
+    }
+    writeln!(out, "\n## Ledger and joins")?;
+    for of in [&page.ledger, &page.classes, &page.coverage, &page.joins] {
+        table(out, of)?;
+    }
+    writeln!(out, "\n## Events\n")?;
+    if page.incidents.is_empty() {
+        writeln!(out, "No process died, and nothing gave a warning.")?;
+    }
+    for event in &page.incidents {
+        writeln!(out, "- {}: {}", text(&event.at), text(&event.text))?;
+    }
+    writeln!(out, "\n## Conditions\n\n{}\n", text(&page.fidelity))?;
+    pairs(out, &page.conditions)?;
+    writeln!(out, "\n## How to reproduce\n\n```sh\n{}\n```\n", page.command.replace('`', "'"))?;
+    pairs(out, &page.input)?;
+    writeln!(out, "\n## What this does not show\n")?;
+    page.limits.iter().try_for_each(|limit| writeln!(out, "- {}", text(limit)))
+}
+
+fn card(out: &mut String, card: &Card) -> std::fmt::Result {
+    let surprise = if card.surprise { " **Not as expected.**" } else { "" };
+    writeln!(
+        out,
+        "- **{} {}** ({}): {}{surprise}\n  {}\n  {}",
+        card.symbol,
+        card.verdict,
+        text(&card.cell),
+        parts(&card.statement),
+        parts(&card.reason),
+        text(&card.expected)
+    )?;
+    if let Some(origin) = &card.threshold {
+        writeln!(out, "  Threshold: {}", parts(origin))?;
+    }
+    Ok(())
+}
+
+fn section(out: &mut String, section: &Section) -> std::fmt::Result {
+    writeln!(out, "\n## {}\n", text(&section.title))?;
+    writeln!(out, "| | |\n|---|---:|")?;
+    for tile in &section.tiles {
+        let note =
+            if tile.note.is_empty() { String::new() } else { format!(" ({})", text(&tile.note)) };
+        let mark = if tile.bad { "**" } else { "" };
+        writeln!(out, "| {} | {mark}{}{mark}{note} |", tile.label, text(&tile.value))?;
+    }
+    table(out, &section.latencies)?;
+    writeln!(out, "\n{}", text(&section.composition))?;
+    for (figure, segments) in &section.chains {
+        table(out, segments)?;
+        writeln!(out, "\n{}", text(&figure.caption))?;
+    }
+    Ok(())
+}
+
+fn table(out: &mut String, table: &Table) -> std::fmt::Result {
+    if table.rows.is_empty() {
+        return Ok(());
+    }
+    let head: Vec<_> = table.head.iter().map(|head| text(head)).collect();
+    writeln!(out, "\n**{}**\n\n| {} |", text(&table.caption), head.join(" | "))?;
+    writeln!(out, "|---|{}", "---:|".repeat(head.len().saturating_sub(1)))?;
+    for row in &table.rows {
+        let cells: Vec<_> = row.cells.iter().map(|cell| text(cell)).collect();
+        writeln!(out, "| {} | {} |", text(&row.name), cells.join(" | "))?;
+    }
+    Ok(())
+}
+
+fn pairs(out: &mut String, pairs: &[(String, String)]) -> std::fmt::Result {
+    writeln!(out, "| | |\n|---|---|")?;
+    pairs.iter().try_for_each(|(name, value)| writeln!(out, "| {} | {} |", text(name), text(value)))
+}
+
+fn parts(of: &[Part]) -> String {
+    of.iter()
+        .map(
+            |part| {
+                if part.code { format!("`{}`", one_line(&part.text)) } else { text(&part.text) }
+            },
+        )
+        .collect()
+}
+
+/// `raw` so that Markdown shows it as it is, on one line.
+fn text(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in one_line(raw).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+fn one_line(raw: &str) -> String {
+    raw.split(|c: char| c.is_control()).filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_is_markup() {
+        assert_eq!(text("a|b\n<script> *x* `y`"), "a\\|b &lt;script&gt; \\*x\\* \\`y\\`");
+        assert_eq!(text("p99.9 (40/s) - 3 %"), "p99.9 (40/s) - 3 %");
+    }
+}

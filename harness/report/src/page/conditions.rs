@@ -1,0 +1,153 @@
+//! The conditions that every number was taken under, and how to run it again.
+
+use kab_evidence::record::{RunRecord, RunState};
+use kab_verdict::Nanos;
+use kab_verdict::value::{percent, significant};
+
+use super::NO_DATA;
+
+/// A program that was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Which component.
+    pub name: String,
+    /// Where it came from, and its SHA-256.
+    pub origin: Vec<String>,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+/// The conditions, as label and value.
+pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
+    let c = &record.conditions;
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut row = |label: &str, value: String| {
+        let value = if value.is_empty() { NO_DATA.to_owned() } else { value };
+        rows.push((label.to_owned(), value));
+    };
+    row("provider", c.provider.clone());
+    let versions: Vec<_> = c.versions.iter().map(|(of, v)| format!("{of} {v}")).collect();
+    row("versions", versions.join(", "));
+    row("kab", record.kab_version.clone());
+    if !c.provider.is_empty() {
+        row("topology", format!("{} etcd, {} kube-apiserver", c.etcd_members, c.apiservers));
+        let fsync = if c.fsync {
+            "on: a write is acknowledged only when it is on disk"
+        } else {
+            "OFF: an acknowledged write may not survive a power cut"
+        };
+        row("etcd fsync", fsync.to_owned());
+        row("etcd quota", bytes(c.etcd_quota_bytes));
+    }
+    let host = &c.host;
+    if host.cores > 0 {
+        row("processors", format!("{} x {}", host.cores, host.cpu));
+        row("memory", bytes(host.memory_bytes));
+        row("kernel", host.kernel.clone());
+        row("file system of the lab's data", host.file_system.clone());
+    }
+    match &c.pressure {
+        None => row("pressure during the run", NO_DATA.to_owned()),
+        Some(p) => {
+            let share = |of: Option<f64>| of.map_or_else(|| NO_DATA.to_owned(), percent);
+            row("time in which a task waited for a processor (PSI)", share(p.cpu_some));
+            row("time in which a task waited for the disk (PSI)", share(p.io_some));
+            row("processor time taken by the hypervisor (steal)", percent(p.steal));
+            row(
+                "processors busy, of them with this run",
+                format!("{}, {}", significant(p.busy_cores), significant(p.own_cores)),
+            );
+        }
+    }
+    row("began", record.clock.wall.to_string());
+    let took = record.ended.map(|end| Nanos(end.signed_since(record.clock.monotonic)).to_string());
+    row("took", took.unwrap_or_default());
+    row(
+        "state",
+        match &record.state {
+            RunState::Running => "did not end".to_owned(),
+            RunState::Complete => "complete".to_owned(),
+            RunState::Interrupted => "interrupted".to_owned(),
+            RunState::Failed { reason } => format!("could not go on: {reason}"),
+        },
+    );
+    rows
+}
+
+/// The programs that were run, by component.
+pub(super) fn programs(record: &RunRecord) -> Vec<Program> {
+    let c = &record.conditions;
+    let mut names: Vec<&String> = c.command_lines.keys().collect();
+    names.extend(
+        c.assets
+            .iter()
+            .map(|asset| &asset.name)
+            .filter(|name| !c.command_lines.contains_key(*name)),
+    );
+    let origin = |name: &str| {
+        let assets = c.assets.iter().filter(|asset| asset.name == name);
+        assets.map(|a| format!("{}; SHA-256 {}", a.origin, a.sha256)).collect()
+    };
+    let program = |name: &String| Program {
+        name: name.clone(),
+        origin: origin(name),
+        arguments: c.command_lines.get(name).cloned().unwrap_or_default(),
+    };
+    names.into_iter().map(program).collect()
+}
+
+/// The command that runs it again.
+pub(super) fn command(record: &RunRecord) -> String {
+    let scenario = &record.scenario;
+    let mut command = format!("kab run {} --seed {}", quoted(&scenario.name), scenario.seed);
+    for set in &scenario.set {
+        command.push_str(&format!(" --set {}", quoted(set)));
+    }
+    command
+}
+
+/// What identifies the run's input.
+pub(super) fn input(record: &RunRecord) -> Vec<(String, String)> {
+    let scenario = &record.scenario;
+    let set = if scenario.set.is_empty() { "none".to_owned() } else { scenario.set.join(", ") };
+    [
+        ("run", record.run.clone()),
+        ("kab", record.kab_version.clone()),
+        ("scenario", scenario.name.clone()),
+        ("SHA-256 of the scenario", scenario.sha256.clone()),
+        ("seed", scenario.seed.to_string()),
+        ("settings (--set)", set),
+    ]
+    .map(|(label, value)| (label.to_owned(), value))
+    .to_vec()
+}
+
+/// `text` as a shell reads one word.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn bytes(count: u64) -> String {
+    let units = [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let unit = units.iter().find(|(_, size)| count >= *size);
+    unit.map_or_else(
+        || format!("{count} B"),
+        |(name, size)| format!("{} {name}", significant(count as f64 / *size as f64)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_stays_one_word_in_a_shell() {
+        assert_eq!(quoted("steps.write.load.rate=40/s"), "steps.write.load.rate=40/s");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("$(x)'"), "'$(x)'\\'''");
+    }
+}

@@ -1,0 +1,95 @@
+//! The ledger, and how the evidence fitted together.
+
+use kab_verdict::value::{grouped, percent};
+
+use super::{CellPair, Table, cell_name, or_no_data};
+
+/// `naive / write`.
+fn step_name((cell, _): CellPair<'_>, step: &str) -> String {
+    format!("{} / {step}", cell_name(cell))
+}
+
+/// Operations of every step.
+pub(super) fn ledger<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
+    let head = [
+        "step",
+        "scheduled",
+        "recorded",
+        "sent",
+        "acknowledged",
+        "failed",
+        "in doubt",
+        "never sent",
+    ];
+    let mut table = Table::new("Operations by outcome", &head);
+    for pair in cells {
+        for step in &pair.1.steps {
+            let name = step_name(pair, &step.name);
+            let Some(ops) = &step.ops else {
+                table.row(name, vec![super::NO_DATA.to_owned(); 7]);
+                continue;
+            };
+            let counts =
+                [ops.recorded, ops.sent, ops.ok, ops.failed, ops.indeterminate, ops.missed];
+            let scheduled = or_no_data(ops.scheduled.map(grouped));
+            table.row(name, std::iter::once(scheduled).chain(counts.map(grouped)).collect());
+        }
+    }
+    table
+}
+
+/// Operations of every step by class.
+pub(super) fn classes<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
+    let mut table = Table::new("Operations by class", &["step", "class", "operations"]);
+    for pair in cells {
+        for step in &pair.1.steps {
+            for (class, count) in &step.classes {
+                table.row(step_name(pair, &step.name), vec![class.clone(), grouped(*count)]);
+            }
+        }
+    }
+    table
+}
+
+/// How much of every step's evidence could be joined.
+pub(super) fn coverage<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
+    let head = ["step", "gateway", "webhook", "informer", "delivery", "all of them"];
+    let mut table = Table::new("Share of the acknowledged writes with a span of", &head);
+    for pair in cells {
+        for step in &pair.1.steps {
+            let Some(found) = &step.coverage else { continue };
+            let shares = [
+                Some(found.gateway),
+                Some(found.webhook),
+                found.informer,
+                found.delivery,
+                Some(found.complete),
+            ];
+            let cells = shares.map(|share| share.map_or_else(|| "nobody listened".into(), percent));
+            table.row(step_name(pair, &step.name), cells.to_vec());
+        }
+    }
+    table
+}
+
+/// What did not fit together.
+pub(super) fn joins<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
+    let mut table = Table::new("What is left over", &["", "cell", "count"]);
+    for (cell, measured) in cells {
+        let join = &measured.join;
+        let delivery = |of: fn(&kab_verdict::delivery::Delivery) -> u64| {
+            measured.steps.iter().filter_map(|step| step.delivery.as_ref()).map(of).sum()
+        };
+        for (what, count) in [
+            ("notifications of writes never acknowledged", delivery(|d| d.unacknowledged)),
+            ("notifications of a later change of the entity", join.other_revisions),
+            ("notifications of writes from before the subscription", join.replayed),
+            ("notifications that no operation explains", join.unexplained_deliveries),
+            ("requests that the ledger does not know", join.unfinished),
+            ("evidence files cut off", join.truncated.len() as u64),
+        ] {
+            table.row(what, vec![cell_name(cell), grouped(count)]);
+        }
+    }
+    table
+}

@@ -1,0 +1,214 @@
+//! Plots with their words, and the tables that belong to them.
+
+use kab_verdict::StepMeasurements;
+use kab_verdict::value::{grouped, percent};
+use kab_verdict::waterfall::{Chain, Segment};
+
+use super::{Row, Table, or_no_data, several};
+use crate::plot::{self, Plot, PlotError};
+
+/// A plot with its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// What it shows.
+    pub title: String,
+    /// What is to be seen in it, for those who cannot see it.
+    pub description: String,
+    /// What a reader must know to read it.
+    pub caption: String,
+    /// Its colours: CSS class, and what it stands for.
+    pub legend: Vec<(&'static str, String)>,
+    /// The plot.
+    pub plot: Plot,
+}
+
+/// CSS classes of the segments' colours.
+const SWATCHES: [&str; 7] = ["p1", "p2", "p3", "p4", "p5", "p6", "p7"];
+
+/// The distribution of response and service times.
+pub(super) fn distribution(step: &StepMeasurements) -> Result<Vec<Figure>, PlotError> {
+    let Some(time) = step.timeline.as_ref().filter(|_| step.response.all.count > 0) else {
+        return Ok(Vec::new());
+    };
+    let (response, service) = (&step.response.all, &step.service.all);
+    let n = several(response.count, "operation");
+    let legend = vec![("s1", "response".to_owned()), ("s2", "service".to_owned())];
+    let mut figures = vec![Figure {
+        title: "How long operations took".into(),
+        description: format!(
+            "Histogram of response and service times of {n}: half the responses within {}, the longest {}.",
+            or_no_data(response.p50),
+            or_no_data(response.max)
+        ),
+        caption: format!(
+            "Over {n}, failed ones included. Response runs from when the operation was due, service from \
+             when it was sent; where they part, operations waited in the generator. The bins grow by a third each."
+        ),
+        legend: legend.clone(),
+        plot: plot::histogram(&time.response_bins, &time.service_bins)?,
+    }];
+    // A curve needs more than a point.
+    if time.response_curve.len() > 1 {
+        let mut curves = vec![
+            ("response", time.response_curve.as_slice()),
+            ("service", time.service_curve.as_slice()),
+        ];
+        let mut legend = legend;
+        if time.lag_curve.len() > 1 {
+            curves.push(("lag", &time.lag_curve));
+            legend.push(("s3", "lag to the subscriber".to_owned()));
+        }
+        figures.push(Figure {
+            title: "Percentiles".into(),
+            description: format!(
+                "Percentile curves of response, service and lag: 99 % of responses within {}, 99 % of services within {}.",
+                or_no_data(response.p99),
+                or_no_data(service.p99)
+            ),
+            caption: format!(
+                "Over {n}. Each curve ends where only one sample in a thousand, or a single one, lies beyond it: here at {}.",
+                percent(time.response_curve.last().map_or(0.0, |point| point.quantile))
+            ),
+            legend,
+            plot: plot::percentiles(&curves)?,
+        });
+    }
+    Ok(figures)
+}
+
+/// Latency and outcomes over the time of the step.
+pub(super) fn overtime(step: &StepMeasurements) -> Result<Vec<Figure>, PlotError> {
+    let Some(time) = &step.timeline else { return Ok(Vec::new()) };
+    let mut figures = Vec::new();
+    if !time.response.is_empty() {
+        let each = time.response.iter().all(|point| point.count == 1);
+        let mut legend = vec![("s1", "response".to_owned())];
+        if !time.lag.is_empty() {
+            legend.push(("s2", "lag to the subscriber".to_owned()));
+        }
+        let lost = step.delivery.as_ref().map_or(0, |found| found.lost);
+        let dots = if each {
+            "Each dot is one write."
+        } else {
+            "Each dot is the median of the writes due at about that time, the line above it ends at the longest."
+        };
+        let absent = match lost {
+            0 => String::new(),
+            n => format!(" {} never arrived, so they have no dot.", several(n, "notification")),
+        };
+        let response = &step.response.all;
+        figures.push(Figure {
+            title: "Lag and response over time".into(),
+            description: format!(
+                "Response time and lag of each write by the time it was due; responses reach from a median of {} to {}.",
+                or_no_data(response.p50),
+                or_no_data(response.max)
+            ),
+            caption: format!("{dots}{absent}"),
+            legend,
+            plot: plot::latency(&time.response, &time.lag)?,
+        });
+    }
+    let ops = step.ops.clone().unwrap_or_default();
+    let known = [
+        ("s3", ops.ok, "acknowledged"),
+        ("s2", time.outcomes.iter().map(|b| b.undelivered).sum(), "acknowledged, not delivered"),
+        ("open", ops.indeterminate, "in doubt"),
+        ("bad", ops.failed, "failed"),
+        ("muted", ops.missed, "never sent"),
+    ];
+    let legend: Vec<_> = known
+        .iter()
+        .filter(|(_, count, _)| *count > 0)
+        .map(|(class, count, what)| (*class, format!("{what}: {}", grouped(*count))))
+        .collect();
+    let counted: Vec<_> = legend.iter().map(|(_, text)| text.clone()).collect();
+    figures.push(Figure {
+        title: "Outcomes over time".into(),
+        description: format!("Operations by outcome over time; {}.", counted.join(", ")),
+        caption: "Operations by how they ended, by when they were due.".into(),
+        legend,
+        plot: plot::outcomes(&time.outcomes, time.outcome_width)?,
+    });
+    Ok(figures)
+}
+
+/// The two chains of `step`, each with its table.
+pub(super) fn chains(step: &StepMeasurements) -> Result<Vec<(Figure, Table)>, PlotError> {
+    let Some(falls) = &step.waterfall else { return Ok(Vec::new()) };
+    let mut chains = Vec::new();
+    for (title, chain) in
+        [("To the acknowledgement", &falls.acknowledgement), ("To the subscriber", &falls.delivery)]
+    {
+        if chain.count > 0 {
+            chains.push((bar(title, chain)?, table(title, chain)));
+        }
+    }
+    Ok(chains)
+}
+
+fn bar(title: &str, chain: &Chain) -> Result<Figure, PlotError> {
+    let parts: Vec<_> = chain
+        .segments
+        .iter()
+        .map(|segment| format!("{} {}", words(&segment.name), or_no_data(segment.mean)))
+        .collect();
+    let negative: u64 = chain.segments.iter().map(|segment| segment.negative).sum();
+    let contradiction = match negative {
+        0 => String::new(),
+        n => format!(
+            " {} came out negative: two processes contradict each other there.",
+            several(n, "segment")
+        ),
+    };
+    Ok(Figure {
+        title: title.to_owned(),
+        description: format!("Mean time by segment: {}.", parts.join(", ")),
+        caption: format!(
+            "Over {} whose spans were all found. The numbers are those of the rows below; means add up, percentiles do not.{contradiction}",
+            several(chain.count, "acknowledged write")
+        ),
+        legend: Vec::new(),
+        plot: plot::chain(chain)?,
+    })
+}
+
+fn table(title: &str, chain: &Chain) -> Table {
+    let mut table =
+        Table::new(format!("{title}, by segment"), &["", "p50", "p99", "mean", "share"]);
+    let whole = chain.whole.mean.unwrap_or_default().0 as f64;
+    let cells = |segment: &Segment| {
+        let mean = segment.mean.unwrap_or_default().0 as f64;
+        let share = if whole > 0.0 {
+            percent((mean / whole * 1e3).round() / 1e3)
+        } else {
+            super::NO_DATA.into()
+        };
+        let p99 = segment.p99.map_or_else(|| "n < 100".to_owned(), |p99| p99.to_string());
+        vec![or_no_data(segment.p50), p99, or_no_data(segment.mean), share]
+    };
+    for ((segment, swatch), number) in chain.segments.iter().zip(SWATCHES).zip(1..) {
+        let name = format!("{number} {}", words(&segment.name));
+        table.rows.push(Row { swatch: Some(swatch), name, cells: cells(segment) });
+    }
+    table.row("whole", cells(&chain.whole));
+    table
+}
+
+/// A segment's name in words.
+fn words(segment: &str) -> &str {
+    match segment {
+        "queue" => "waits in the generator",
+        "toGateway" => "to the gateway",
+        "gateway" => "gateway's own work",
+        "store" => "apiserver and etcd",
+        "webhookHop" => "admission webhook, without the rules",
+        "rules" => "business rules",
+        "back" => "back to the client",
+        "toWebhook" => "gateway and apiserver, up to admission",
+        "webhook" => "admission webhook and business rules",
+        "storeAndWatch" => "stored, then seen by the informer",
+        "notify" => "informer tells the subscriber",
+        other => other,
+    }
+}

@@ -1,0 +1,25 @@
+//! What this report does not show.
+
+use kab_verdict::Judged;
+
+/// What a hostile reader should know before using a number.
+pub(super) fn limits(judged: &Judged) -> Vec<String> {
+    let mut limits = vec![
+        "Every percentile is of this run alone. There is no confidence interval yet: how much another run would differ is not known.".to_owned(),
+        "A percentile is given only where at least one sample is expected beyond it; `n < 1,000` stands for one that has too few.".to_owned(),
+        "A notification counts as lost if it was not received by the end of the run; whether it would have come later is not known.".to_owned(),
+        "Lags and segments compare clock readings of processes on one machine (CLOCK_MONOTONIC): they hold no network between machines.".to_owned(),
+        "“apiserver and etcd” is what is left of the gateway's request without the webhook: the two are not told apart, and the loopback connections are in it.".to_owned(),
+    ];
+    let c = &judged.record.conditions;
+    if c.provider == "local" {
+        limits.push("The load generator, the system under test and the control plane share the processors of one machine; each slows the others.".to_owned());
+    }
+    if !c.provider.is_empty() && c.etcd_members <= 1 {
+        limits.push("etcd has one member: nothing here speaks of the cost of a quorum, or of a leader's loss.".to_owned());
+    }
+    if !c.provider.is_empty() && !c.fsync {
+        limits.push("etcd did not wait for the disk: neither write latencies nor durability are those of production.".to_owned());
+    }
+    limits
+}

@@ -1,0 +1,232 @@
+//! From nothing to a system on trial in a lab of its own, through its steps,
+//! and back to nothing.
+
+use std::time::Duration;
+
+use kab_backend::deploy::{DeployError, DeploySpec};
+use kab_backend::naive::Naive;
+use kab_evidence::event::Happening;
+use kab_evidence::folder::CellFolder;
+use kab_evidence::jsonl::{JsonlError, JsonlWriter};
+use kab_evidence::record::{CellRecord, Pressure, RunState, Validity};
+use kab_lab::assets::Assets;
+use kab_lab::keep::{KeepError, LabDir};
+use kab_lab::local::{ComponentSpec, EtcdSpec, LabError, Local, LocalSpec};
+use kab_lab::process::{ProcessError, Supervisor};
+use kab_lab::progress::Progress;
+use kab_scenario::model::Cluster;
+use kab_scenario::plan;
+
+use crate::cell::Cell;
+use crate::deaths;
+use crate::recorder::{Recorder, RecorderError};
+use crate::run::Request;
+use crate::sampler::{Pids, Sampler};
+use crate::steps;
+use crate::stop::Stop;
+
+/// How long apps may take to write out their spans and end.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The system's namespace.
+const NAMESPACE: &str = "kab01";
+
+/// A lab, or the system in it, did not come up or could not be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// The lab's folder.
+    #[error(transparent)]
+    Dir(#[from] KeepError),
+    /// Child processes.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The control plane.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// The system under test.
+    #[error("deploying the system under test: {0}")]
+    Deploy(#[from] DeployError),
+    /// The evidence.
+    #[error(transparent)]
+    Evidence(#[from] JsonlError),
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecorderError),
+}
+
+/// What all cells of a run share.
+pub struct Setting<'a> {
+    pub request: &'a Request,
+    pub assets: &'a Assets,
+    pub nonce: u64,
+    pub recorder: &'a Recorder,
+    pub stop: &'a Stop,
+    pub progress: &'a dyn Progress,
+}
+
+/// Runs one cell: how it ended.
+pub async fn cell(setting: &Setting<'_>, planned: &plan::Cell) -> Result<RunState, BeginError> {
+    let Setting { recorder, progress, stop, .. } = *setting;
+    recorder.update(|record| {
+        record.cells.push(CellRecord {
+            id: planned.id.clone(),
+            system: planned.system.to_string(),
+            axes: planned.axes.clone(),
+            steps: Vec::new(),
+            validity: Validity::default(),
+        });
+    })?;
+    let supervisor = Supervisor::new()?;
+    let mut deaths = supervisor.deaths();
+    let ended = tokio::select! {
+        biased;
+        () = deaths::report(&mut deaths, recorder, progress) => unreachable_end(),
+        ended = supervised(setting, planned, &supervisor, stop) => ended,
+    };
+    deaths::report_rest(&mut deaths, recorder, progress);
+    // From here on every death is asked for.
+    supervisor.stop_all(Duration::ZERO).await;
+    ended
+}
+
+/// The reporter of deaths goes on as long as the supervisor, which outlives it.
+fn unreachable_end() -> Result<RunState, BeginError> {
+    Ok(RunState::Failed { reason: "the supervisor of child processes is gone".into() })
+}
+
+async fn supervised(
+    setting: &Setting<'_>,
+    planned: &plan::Cell,
+    supervisor: &Supervisor,
+    stop: &Stop,
+) -> Result<RunState, BeginError> {
+    // Dropped, and so removed, after the processes that use it were stopped.
+    let dir = setting.request.labs.create(None)?;
+    let mut cell = tokio::select! {
+        biased;
+        () = stop.wait() => return Ok(RunState::Interrupted),
+        cell = bring_up(setting, planned, supervisor, &dir) => cell?,
+    };
+    let series = JsonlWriter::append_to(&cell.folder.series_path())?;
+    let sampler = Sampler::start(cell.pids.clone(), series);
+    let ended = go_through(planned, &mut cell).await;
+    let pressure = sampler.stop();
+    take_down(cell, pressure).await?;
+    Ok(ended)
+}
+
+async fn bring_up<'a>(
+    setting: &Setting<'a>,
+    planned: &plan::Cell,
+    supervisor: &'a Supervisor,
+    dir: &LabDir,
+) -> Result<Cell<'a>, BeginError> {
+    let Setting { request, assets, nonce, recorder, stop, progress } = *setting;
+    let folder = recorder.folder().cell(&planned.id);
+    let spec = local_spec(&planned.spec.cluster, &folder);
+    progress.say("starting etcd and kube-apiserver");
+    let local = Local::start(&spec, assets, dir.path(), supervisor, progress).await?;
+    dir.note(Some(&local))?;
+    recorder.event(Happening::Ready { what: "control plane".into() });
+    let conditions = local.conditions().clone();
+    progress.say(&format!(
+        "control plane ready: Kubernetes {}, etcd {}",
+        version(&conditions.versions, "kubernetes"),
+        version(&conditions.versions, "etcd"),
+    ));
+    recorder.update(|record| record.conditions = conditions)?;
+    let spec = DeploySpec {
+        kubeconfig: local.kubeconfig().to_owned(),
+        namespace: NAMESPACE.to_owned(),
+        program: request.program.clone(),
+        leading_args: Vec::new(),
+        work_dir: dir.path().join("apps"),
+        spans_dir: folder.spans_dir(),
+        logs_dir: folder.logs_dir(),
+    };
+    let system = Naive::deploy(&spec, supervisor).await?;
+    recorder.event(Happening::Ready { what: planned.system.to_string() });
+    progress.say(&format!("system {} ready: gateway {}", planned.system, system.gateway()));
+    let ledger = JsonlWriter::append_to(&folder.ops_path())?;
+    let pids = Pids::default();
+    pids.add("kab", std::process::id());
+    let cell = Cell {
+        folder,
+        recorder,
+        progress,
+        supervisor,
+        stop: stop.clone(),
+        local,
+        system,
+        ledger,
+        pids,
+        seed: request.plan.seed,
+        nonce,
+        next_sequence: 0,
+        subscribers: Vec::new(),
+        acknowledged: Vec::new(),
+    };
+    cell.note_processes();
+    Ok(cell)
+}
+
+fn version<'v>(versions: &'v std::collections::BTreeMap<String, String>, of: &str) -> &'v str {
+    versions.get(of).map_or("of unknown version", String::as_str)
+}
+
+fn local_spec(cluster: &Cluster, folder: &CellFolder) -> LocalSpec {
+    LocalSpec {
+        etcd: EtcdSpec {
+            quota_bytes: cluster.etcd.quota.get(),
+            fsync: cluster.etcd.fsync,
+            flags: cluster.etcd.flags.clone(),
+        },
+        apiserver: ComponentSpec { flags: cluster.apiserver.flags.clone() },
+        controller_manager: cluster
+            .controller_manager
+            .as_ref()
+            .map(|component| ComponentSpec { flags: component.flags.clone() }),
+        logs: Some(folder.logs_dir()),
+    }
+}
+
+/// Goes through the steps, until one fails or the run is to stop.
+async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>) -> RunState {
+    for step in &planned.spec.steps {
+        if cell.stop.requested() {
+            return RunState::Interrupted;
+        }
+        cell.say(&format!("step {}: {}", step.name, step.verb.name()));
+        let done = async {
+            cell.recorder.step_started(&step.name, step.verb.name())?;
+            let results = steps::run(step, cell).await?;
+            // A step that was stopped has not ended: the record says so.
+            if !cell.stop.requested() {
+                cell.recorder.step_ended(&step.name, results)?;
+            }
+            Ok::<_, steps::StepError>(())
+        };
+        if let Err(error) = done.await {
+            let reason = format!("step {}: {error}", step.name);
+            cell.warn(reason.clone());
+            return RunState::Failed { reason };
+        }
+    }
+    if cell.stop.requested() { RunState::Interrupted } else { RunState::Complete }
+}
+
+/// Ends the system in an order in which each can still write down what it saw.
+async fn take_down(cell: Cell<'_>, pressure: Pressure) -> Result<(), BeginError> {
+    let Cell { recorder, subscribers, ledger, system, local, .. } = cell;
+    recorder.update(|record| record.conditions.pressure = Some(pressure))?;
+    system.stop(FAREWELL).await;
+    for subscriber in subscribers {
+        if let Err(error) = subscriber.stop().await {
+            recorder.event(Happening::Warning { text: error.to_string() });
+        }
+    }
+    ledger.finish()?;
+    // The lab is thrown away with its data: there is nothing to end in order.
+    local.stop_now().await;
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! One cell of a plan: a system on trial in a lab of its own, and what its
+//! steps share.
+
+use std::time::Duration;
+
+use kab_backend::naive::Deployed;
+use kab_evidence::event::Happening;
+use kab_evidence::folder::CellFolder;
+use kab_evidence::id::OpId;
+use kab_evidence::jsonl::JsonlWriter;
+use kab_evidence::ledger::OpRecord;
+use kab_evidence::store::StoredEntity;
+use kab_lab::local::Local;
+use kab_lab::process::Supervisor;
+use kab_lab::progress::Progress;
+use kab_load::{Subscriber, Target, Todos, Work};
+use kab_scenario::model::Payload;
+
+use crate::recorder::Recorder;
+use crate::sampler::Pids;
+use crate::steps::StepError;
+use crate::stop::Stop;
+
+/// What the steps of a cell share.
+pub struct Cell<'a> {
+    pub(crate) folder: CellFolder,
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) supervisor: &'a Supervisor,
+    pub(crate) stop: Stop,
+    pub(crate) local: Local,
+    pub(crate) system: Deployed,
+    pub(crate) ledger: JsonlWriter<OpRecord>,
+    pub(crate) pids: Pids,
+    pub(crate) seed: u64,
+    pub(crate) nonce: u64,
+    pub(crate) next_sequence: u64,
+    pub(crate) subscribers: Vec<Subscriber>,
+    pub(crate) acknowledged: Vec<OpId>,
+}
+
+impl Cell<'_> {
+    /// Where the cell's evidence goes.
+    pub fn folder(&self) -> &CellFolder {
+        &self.folder
+    }
+
+    /// The operation ledger.
+    pub fn ledger(&self) -> &JsonlWriter<OpRecord> {
+        &self.ledger
+    }
+
+    /// Hears when the run is to stop.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Tells the user.
+    pub fn say(&self, sentence: &str) {
+        self.progress.say(sentence);
+    }
+
+    /// Tells the user, and the reader of the report.
+    pub fn warn(&self, text: String) {
+        self.progress.say(&format!("warning: {text}"));
+        self.recorder.event(Happening::Warning { text });
+    }
+
+    /// The work of step `name`: `count` operations with ids of their own.
+    pub fn work(
+        &mut self,
+        name: &str,
+        payload: &Payload,
+        deadline: Duration,
+        count: u64,
+    ) -> Result<Work, StepError> {
+        let first_sequence = self.next_sequence;
+        self.next_sequence += count;
+        let size = usize::try_from(payload.size.get()).unwrap_or(usize::MAX);
+        Ok(Work {
+            step: name.to_owned(),
+            target: Target {
+                address: self.system.gateway(),
+                path: Deployed::CREATE_PATH.to_owned(),
+                classify: Deployed::classify,
+            },
+            todos: Todos::new(name, self.seed, size)?,
+            deadline,
+            nonce: self.nonce,
+            first_sequence,
+        })
+    }
+
+    /// Remembers acknowledged writes, for whoever waits for their delivery.
+    pub fn acknowledged(&mut self, writes: &[OpId]) {
+        self.acknowledged.extend_from_slice(writes);
+    }
+
+    /// Starts one more subscriber, and an informer that notifies it.
+    pub async fn add_subscriber(&mut self) -> Result<(), StepError> {
+        let index = u32::try_from(self.subscribers.len()).unwrap_or(u32::MAX);
+        let subscriber = Subscriber::start(index, &self.folder.spans_dir()).await?;
+        let url = format!("http://{}", subscriber.address());
+        self.system.add_informer(self.supervisor, index, &url).await?;
+        self.subscribers.push(subscriber);
+        self.note_processes();
+        Ok(())
+    }
+
+    /// Writes down processes that were started since the last call, and has
+    /// them sampled.
+    pub fn note_processes(&self) {
+        for child in self.supervisor.children() {
+            let (name, pid) = (child.name().to_owned(), child.pid());
+            if self.pids.add(&name, pid) {
+                self.recorder.event(Happening::ChildStarted { name, pid });
+            }
+        }
+    }
+
+    /// Waits until every acknowledged write has reached every subscriber, at
+    /// most so long; how many notifications are still missing.
+    pub async fn undelivered(&self, at_most: Duration) -> usize {
+        let waits = self.subscribers.iter().map(|s| s.await_delivered(&self.acknowledged, at_most));
+        futures::future::join_all(waits).await.into_iter().sum()
+    }
+
+    /// What the store holds now.
+    pub async fn stored(&self) -> Result<Vec<StoredEntity>, StepError> {
+        Ok(self.system.stored().await?)
+    }
+}

@@ -1,0 +1,207 @@
+//! A whole plan, cell by cell.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+
+use kab_evidence::clock::ClockAnchor;
+use kab_evidence::folder::{FolderError, RunFolder};
+use kab_evidence::record::{
+    Conditions, RunRecord, RunState, SCHEMA_VERSION, ScenarioRef, Validity,
+};
+use kab_lab::assets::{AssetError, Assets, Finder};
+use kab_lab::keep::Labs;
+use kab_lab::progress::Progress;
+use kab_scenario::{Loaded, Plan};
+
+use crate::begin::{self, BeginError};
+use crate::recorder::{Recorder, RecorderError};
+use crate::stop::Stop;
+
+/// What to run, and where to.
+#[derive(Debug)]
+pub struct Request {
+    /// The scenario, as it was loaded.
+    pub loaded: Loaded,
+    /// What it comes to.
+    pub plan: Plan,
+    /// The run folder; it must not hold a run.
+    pub out: PathBuf,
+    /// The program that is every app of the system under test, by `app NAME`.
+    pub program: PathBuf,
+    /// Where to look for the control plane's programs.
+    pub finder: Finder,
+    /// The place of all labs.
+    pub labs: Labs,
+    /// When the user asked, so that start-up counts from there.
+    pub asked: ClockAnchor,
+}
+
+/// A run could not be begun or kept. What was gathered until then is in the
+/// run folder.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The run folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The scenario's copy.
+    #[error("writing {}: {source}", path.display())]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecorderError),
+    /// The control plane's programs.
+    #[error(transparent)]
+    Assets(#[from] AssetError),
+    /// The lab, or the system in it, did not come up.
+    #[error(transparent)]
+    Begin(#[from] BeginError),
+}
+
+/// Runs `request` to its end, or until `stop` is asked for; the state that the
+/// record was left in. Steps that fail end their cell and leave the record
+/// failed, which is no error here.
+///
+/// # Errors
+/// If the run could not be begun or kept.
+pub async fn run(
+    request: &Request,
+    stop: &Stop,
+    progress: &dyn Progress,
+) -> Result<RunState, RunError> {
+    let folder = RunFolder::create(&request.out)?;
+    let path = folder.scenario_path();
+    std::fs::write(&path, &request.loaded.text)
+        .map_err(|source| RunError::Copy { path, source })?;
+    let nonce = RandomState::new().hash_one(std::process::id());
+    let recorder = Recorder::begin(folder, new_record(request, nonce))?;
+    let ended = cells(request, nonce, &recorder, stop, progress).await;
+    let state = match &ended {
+        Ok(state) => state.clone(),
+        Err(error) => RunState::Failed { reason: error.to_string() },
+    };
+    recorder.end(state)?;
+    ended
+}
+
+async fn cells(
+    request: &Request,
+    nonce: u64,
+    recorder: &Recorder,
+    stop: &Stop,
+    progress: &dyn Progress,
+) -> Result<RunState, RunError> {
+    let wants_controllers = |cell: &kab_scenario::plan::Cell| cell.spec.cluster.controller_manager.is_some();
+    let controllers = request.plan.cells.iter().any(wants_controllers);
+    let Some(assets) = find(request, controllers, stop, progress).await? else {
+        return Ok(RunState::Interrupted);
+    };
+    for (index, planned) in request.plan.cells.iter().enumerate() {
+        if request.plan.cells.len() > 1 {
+            progress.say(&format!(
+                "cell {} of {}: {}",
+                index + 1,
+                request.plan.cells.len(),
+                planned.id
+            ));
+        }
+        let setting = begin::Setting { request, assets: &assets, nonce, recorder, stop, progress };
+        match begin::cell(&setting, planned).await? {
+            RunState::Complete => {}
+            other => return Ok(other),
+        }
+    }
+    Ok(RunState::Complete)
+}
+
+/// The control plane's programs; none if the user would not wait for them.
+async fn find(
+    request: &Request,
+    controllers: bool,
+    stop: &Stop,
+    progress: &dyn Progress,
+) -> Result<Option<Assets>, RunError> {
+    // A download or a build takes minutes and blocks: on a thread of its own,
+    // with what it says passed on, so that the user can still stop it.
+    let (said, mut sayings) = tokio::sync::mpsc::unbounded_channel();
+    let finder = request.finder.clone();
+    let mut finding =
+        tokio::task::spawn_blocking(move || finder.find(controllers, &Forward(said)));
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.wait() => return Ok(None),
+            Some(saying) = sayings.recv() => saying.pass_on(progress),
+            found = &mut finding => {
+                while let Ok(saying) = sayings.try_recv() {
+                    saying.pass_on(progress);
+                }
+                return match found {
+                    Ok(assets) => Ok(Some(assets?)),
+                    Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+                };
+            }
+        }
+    }
+}
+
+/// Progress, on its way to another thread.
+enum Saying {
+    Say(String),
+    Bytes(String, u64, Option<u64>),
+}
+
+impl Saying {
+    fn pass_on(self, progress: &dyn Progress) {
+        match self {
+            Self::Say(sentence) => progress.say(&sentence),
+            Self::Bytes(what, done, total) => progress.bytes(&what, done, total),
+        }
+    }
+}
+
+struct Forward(tokio::sync::mpsc::UnboundedSender<Saying>);
+
+impl Progress for Forward {
+    fn say(&self, sentence: &str) {
+        // Nobody listens any more once the user has stopped the run.
+        let _ = self.0.send(Saying::Say(sentence.to_owned()));
+    }
+
+    fn bytes(&self, what: &str, done: u64, total: Option<u64>) {
+        let _ = self.0.send(Saying::Bytes(what.to_owned(), done, total));
+    }
+}
+
+fn new_record(request: &Request, nonce: u64) -> RunRecord {
+    let Request { loaded, plan, asked, .. } = request;
+    let scenario = &loaded.scenario;
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        kab_version: env!("CARGO_PKG_VERSION").to_owned(),
+        run: format!(
+            "{}-{}-{nonce:016x}",
+            scenario.metadata.name,
+            asked.wall.strftime("%Y%m%dT%H%M%SZ")
+        ),
+        scenario: ScenarioRef {
+            name: scenario.metadata.name.clone(),
+            question: scenario.spec.question.clone(),
+            risk: scenario.spec.risk.clone(),
+            sha256: loaded.sha256.clone(),
+            set: loaded.sets.clone(),
+            seed: plan.seed,
+        },
+        state: RunState::Running,
+        clock: asked.clone(),
+        ended: None,
+        conditions: Conditions::default(),
+        validity: Validity::default(),
+        cells: Vec::new(),
+        verdicts: Vec::new(),
+    }
+}

@@ -1,0 +1,57 @@
+//! One file a step verb.
+
+mod check;
+mod load;
+mod seed;
+mod subscribe;
+mod wait;
+
+use kab_scenario::model::{Step, Verb};
+
+use crate::cell::Cell;
+use crate::recorder::{RecorderError, StepResults};
+
+/// A step could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// The load's generator.
+    #[error(transparent)]
+    Load(#[from] kab_load::LoadError),
+    /// The seeding.
+    #[error(transparent)]
+    Seed(#[from] kab_load::SeedError),
+    /// The schedule.
+    #[error(transparent)]
+    Rate(#[from] kab_load::schedule::BadRate),
+    /// The payload.
+    #[error(transparent)]
+    Name(#[from] kab_load::payload::BadStepName),
+    /// A subscriber.
+    #[error(transparent)]
+    Subscriber(#[from] kab_load::SubscriberError),
+    /// The system under test.
+    #[error(transparent)]
+    System(#[from] kab_backend::deploy::DeployError),
+    /// The evidence.
+    #[error(transparent)]
+    Evidence(#[from] kab_evidence::jsonl::JsonlError),
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecorderError),
+}
+
+/// Does `step` in `cell`, and says what it found out.
+pub async fn run(step: &Step, cell: &mut Cell<'_>) -> Result<StepResults, StepError> {
+    match &step.verb {
+        Verb::Seed(seed) => seed::run(&step.name, seed, cell).await,
+        Verb::Subscribe(subscribe) => subscribe::run(subscribe, cell).await,
+        Verb::Load(load) => load::run(&step.name, load, cell).await,
+        Verb::Wait(wait) => wait::run(wait, cell).await,
+        Verb::Check(check) => check::run(check, cell).await,
+    }
+}
+
+/// Step results from pairs of name and value.
+fn results<const N: usize>(pairs: [(&str, serde_json::Value); N]) -> StepResults {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

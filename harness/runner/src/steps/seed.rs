@@ -1,0 +1,25 @@
+//! `seed`: make entities before anything is measured.
+
+use kab_load::{SeedSpec, seed};
+use kab_scenario::model::Seed;
+use serde_json::json;
+
+use super::{StepError, results};
+use crate::cell::Cell;
+use crate::recorder::StepResults;
+
+/// An entity that takes longer than this to make is no seed.
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
+
+pub async fn run(name: &str, step: &Seed, cell: &mut Cell<'_>) -> Result<StepResults, StepError> {
+    let spec = SeedSpec {
+        work: cell.work(name, &step.payload, DEADLINE, step.count)?,
+        count: step.count,
+        in_flight: step.in_flight,
+    };
+    let stop = cell.stop();
+    let summary = seed(&spec, cell.ledger(), stop.wait()).await?;
+    cell.say(&format!("{} entities made", summary.outcomes.ok));
+    cell.acknowledged(&summary.acked);
+    Ok(results([("scheduled", json!(summary.reached))]))
+}

@@ -1,0 +1,362 @@
+//! CEL in claims: it must parse, speak of things that are measured, and fit
+//! their types. The last is found by trying it on sample values.
+
+use cel::common::ast::Expr;
+use cel::parser::Expression;
+use cel::{Context, ExecutionError, Program, Value};
+
+use crate::inside;
+use crate::measure;
+use crate::problem::Problem;
+use crate::source::Place;
+use crate::suggest::{nearest, suggestion};
+use crate::tree::Node;
+
+/// An expression longer than this is a mistake, and slow to parse.
+const LONGEST: usize = 2_000;
+
+/// Functions worth suggesting; what exists is decided by trying.
+const FUNCTIONS: [&str; 16] = [
+    "all",
+    "bool",
+    "contains",
+    "double",
+    "duration",
+    "endsWith",
+    "exists",
+    "exists_one",
+    "filter",
+    "has",
+    "int",
+    "map",
+    "matches",
+    "size",
+    "startsWith",
+    "string",
+];
+
+/// What a claim may know of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFacts<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its verb.
+    pub verb: &'a str,
+    /// Whether somebody listens by then.
+    pub delivered: bool,
+    /// Whether a later step looks for its writes in the store.
+    pub checked: bool,
+}
+
+/// What is wrong with the expression in `node`.
+pub fn problems(node: &Node, steps: &[StepFacts<'_>]) -> Vec<Problem> {
+    let Some(text) = node.text() else { return Vec::new() };
+    if text.len() > LONGEST {
+        let message = format!("an expression of {} bytes; at most {LONGEST} are read", text.len());
+        return vec![Problem::new(node.place.first_line(), message)];
+    }
+    let expression = Checked { node, text, steps };
+    let program = match Program::compile(text) {
+        Ok(program) => program,
+        Err(errors) => return vec![expression.not_cel(&errors)],
+    };
+    let mut problems = Vec::new();
+    if steps.is_empty() {
+        return problems; // what is wrong with the steps comes first
+    }
+    expression.names(&program, program.expression(), &mut Vec::new(), &mut problems);
+    if problems.is_empty() {
+        problems.extend(expression.types(&program));
+    }
+    problems
+}
+
+struct Checked<'a> {
+    node: &'a Node,
+    text: &'a str,
+    steps: &'a [StepFacts<'a>],
+}
+
+impl Checked<'_> {
+    /// The place of characters `start..end` of the expression.
+    fn place(&self, start: usize, end: usize) -> Place {
+        let byte = |n: usize| self.text.char_indices().nth(n).map_or(self.text.len(), |(i, _)| i);
+        inside::place(self.node, byte(start)..byte(end))
+    }
+
+    /// First and last character of the token of node `id`. The parser counts
+    /// tokens in bytes (and columns of errors in characters).
+    fn token(&self, program: &Program, id: u64) -> Option<(usize, usize)> {
+        let (start, stop) = program.source_info().offset_for(id)?;
+        let characters = |bytes: u32| {
+            let bytes = usize::try_from(bytes).unwrap_or(0);
+            self.text.char_indices().take_while(|(i, _)| *i < bytes).count()
+        };
+        Some((characters(start), characters(stop)))
+    }
+
+    fn not_cel(&self, errors: &cel::ParseErrors) -> Problem {
+        let Some(first) = errors.errors.first() else {
+            return Problem::new(self.node.place.first_line(), "this is not CEL");
+        };
+        let number = |n: isize| usize::try_from(n - 1).unwrap_or(0);
+        let before: usize = self
+            .text
+            .split_inclusive('\n')
+            .take(number(first.pos.0))
+            .map(|l| l.chars().count())
+            .sum();
+        let at = before + number(first.pos.1);
+        let message = first.msg.trim_start_matches("Syntax error: ").trim();
+        let ended = at >= self.text.trim_end().chars().count();
+        let rest: String = self.text.chars().skip(at).collect();
+        let (message, help) = if self.text.trim().is_empty() {
+            ("the expression is empty".to_owned(), Some("for example `write.ops.failed == 0`"))
+        } else if ended {
+            (
+                "the expression ends too early".to_owned(),
+                Some("a closing bracket is missing, or what the last operator works on"),
+            )
+        } else if rest.starts_with('=') {
+            ("`=` is not an operator".to_owned(), Some("equality is written `==`"))
+        } else if message.starts_with("token recognition error") {
+            match rest.chars().next() {
+                Some(quote @ ('"' | '\'')) => (format!("this {quote} is never closed"), None),
+                sign => (format!("unexpected `{}`", sign.unwrap_or(' ')), None),
+            }
+        } else {
+            // ANTLR lists every token it would have taken; nobody reads that.
+            let short = message.split(" expecting ").next().unwrap_or(message);
+            let short = short.replace("extraneous input", "unexpected");
+            (short.replace("mismatched input", "unexpected").replace('\'', "`"), None)
+        };
+        let width = rest.chars().take_while(|c| !c.is_whitespace()).count().clamp(1, 20);
+        let end = if ended { at } else { at + width };
+        let problem = Problem::new(self.place(at, end), message);
+        problem.maybe_help(help.map(str::to_owned))
+    }
+
+    /// Reports every name that means nothing.
+    fn names<'e>(
+        &self,
+        program: &Program,
+        expression: &'e Expression,
+        bound: &mut Vec<&'e str>,
+        problems: &mut Vec<Problem>,
+    ) {
+        match &expression.expr {
+            Expr::Ident(_) | Expr::Select(_) => match chain(expression) {
+                Some(parts) if !bound.contains(&parts[0].1) && !parts[0].1.starts_with('@') => {
+                    problems.extend(self.path(program, &parts));
+                }
+                Some(_) => {}
+                None => {
+                    if let Expr::Select(select) = &expression.expr {
+                        self.names(program, &select.operand, bound, problems);
+                    }
+                }
+            },
+            Expr::Call(call) => {
+                let operands = call.target.as_deref().into_iter().chain(&call.args);
+                operands.for_each(|operand| self.names(program, operand, bound, problems));
+            }
+            Expr::List(list) => {
+                list.elements.iter().for_each(|item| self.names(program, item, bound, problems));
+            }
+            Expr::Comprehension(c) => {
+                self.names(program, &c.iter_range, bound, problems);
+                let outer = bound.len();
+                bound.extend([c.iter_var.as_str(), c.accu_var.as_str()]);
+                bound.extend(c.iter_var2.as_deref());
+                for part in [&c.accu_init, &c.loop_cond, &c.loop_step, &c.result] {
+                    self.names(program, part, bound, problems);
+                }
+                bound.truncate(outer);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is wrong with `write.ops.ok`, given its parts.
+    fn path(&self, program: &Program, parts: &[(u64, &str)]) -> Option<Problem> {
+        let (&(root_id, root), fields) = parts.split_first()?;
+        let step = self.steps.iter().find(|step| step.name == root);
+        let known = measure::ROOTS.iter().find(|(name, _)| *name == root);
+        let mut kind = match (known, step) {
+            (Some((_, kind)), _) => *kind,
+            (None, Some(step)) if ["load", "seed"].contains(&step.verb) => measure::STEP,
+            (None, Some(step)) => {
+                let place = self.name_place(program, root_id, root, false);
+                let message = format!("nothing is measured of `{root}`, a `{}` step", step.verb);
+                return Some(Problem::new(place, message).maybe_help(self.known_names(root)));
+            }
+            (None, None) => {
+                let place = self.name_place(program, root_id, root, false);
+                let problem = Problem::new(place, format!("no step is called `{root}`"));
+                return Some(problem.maybe_help(self.known_names(root)));
+            }
+        };
+        let mut above = root.to_owned();
+        for &(id, field) in fields {
+            let Some(below) = kind.get(field) else {
+                let place = self.name_place(program, id, field, true);
+                let problem = Problem::new(place, format!("`{above}` has no `{field}`"));
+                let help = match kind.names() {
+                    names if names.is_empty() => Some(format!("`{above}` is a single value")),
+                    names => suggestion(field, names),
+                };
+                return Some(problem.maybe_help(help));
+            };
+            kind = below;
+            above = format!("{above}.{field}");
+        }
+        let (id, field) = *fields.first()?;
+        let missing = step.and_then(|step| match field {
+            "stored" if !step.checked => {
+                Some(format!("add a later step: {{name: stored, check: {{stored: {root}}}}}"))
+            }
+            "delivery" if !step.delivered => {
+                Some("add an earlier step: {name: listen, subscribe: {count: 1}}".to_owned())
+            }
+            _ => None,
+        })?;
+        let place = self.name_place(program, id, field, true);
+        Some(
+            Problem::new(place, format!("`{root}.{field}` is not measured by any step"))
+                .help(missing),
+        )
+    }
+
+    fn known_names(&self, wrong: &str) -> Option<String> {
+        let steps = self.steps.iter().filter(|step| ["load", "seed"].contains(&step.verb));
+        suggestion(wrong, steps.map(|step| step.name).chain(measure::ROOTS.map(|(name, _)| name)))
+    }
+
+    /// Where the name of node `id` stands; a selected field stands behind its dot.
+    fn name_place(&self, program: &Program, id: u64, name: &str, field: bool) -> Place {
+        let Some((start, _)) = self.token(program, id) else {
+            return self.node.place.first_line();
+        };
+        let gap = self.text.chars().skip(start + 1).take_while(|c| c.is_whitespace()).count();
+        let start = if field { start + 1 + gap } else { start };
+        self.place(start, start + name.chars().count())
+    }
+
+    /// Tries the expression on sample values: it must yield true or false.
+    fn types(&self, program: &Program) -> Option<Problem> {
+        let steps = self.steps.iter().filter(|step| ["load", "seed"].contains(&step.verb));
+        let context = measure::sample(steps.map(|step| step.name));
+        let whole = program.expression();
+        if let Some((id, error)) = misfit(whole, &context) {
+            return Some(self.misfit(program, id, &error));
+        }
+        let kind = match Value::resolve(whole, &context) {
+            Ok(Value::Bool(_)) | Err(_) => return None,
+            Ok(value) => value.type_of().to_string(),
+        };
+        let message = format!("this is not true or false, but a value of type {kind}");
+        let place = self.place(0, self.text.trim_end().chars().count());
+        Some(Problem::new(place, message).help("compare it with something"))
+    }
+
+    fn misfit(&self, program: &Program, id: u64, error: &ExecutionError) -> Problem {
+        let (start, last) = self.token(program, id).unwrap_or((0, 0));
+        // A call's offset is its bracket; the name stands before it.
+        let characters: Vec<char> = self.text.chars().collect();
+        let word = |c: &&char| c.is_alphanumeric() || **c == '_';
+        let name = characters[..start.min(characters.len())].iter().rev().take_while(word).count();
+        let place = match characters.get(start) {
+            Some('(') => self.place(start - name, start),
+            _ => self.place(start, last + 1),
+        };
+        match error {
+            ExecutionError::NoSuchOverload(overload) => {
+                let types: Vec<_> = overload.argument_types().iter().map(|t| short(t)).collect();
+                unfit(place, overload.function().trim_matches('_'), &types)
+            }
+            ExecutionError::UnsupportedBinaryOperator(name, left, right) => {
+                let types = [left, right].map(|value| value.type_of().to_string());
+                let signs = [("add", "+"), ("sub", "-"), ("mul", "*"), ("div", "/"), ("rem", "%")];
+                let sign = signs.iter().find(|(n, _)| n == name).map_or(*name, |(_, sign)| sign);
+                unfit(place, sign, &types.each_ref().map(|t| short(t)))
+            }
+            ExecutionError::FunctionError { function, .. } if function == "duration" => {
+                Problem::new(place, "this is not a duration that CEL reads").help(
+                    "as in `duration(\"1s\")`, `duration(\"250ms\")` or `duration(\"1m30s\")`",
+                )
+            }
+            ExecutionError::UndeclaredReference(name) => {
+                let help = nearest(name, FUNCTIONS).map(|name| format!("did you mean `{name}`?"));
+                Problem::new(place, format!("there is no function `{name}`")).maybe_help(help)
+            }
+            ExecutionError::FunctionError { function, message } => {
+                Problem::new(place, format!("`{function}` cannot do this: {message}"))
+            }
+            other => Problem::new(place, format!("this cannot be evaluated: {other}")),
+        }
+    }
+}
+
+/// An operator or function that does not take what it is given.
+fn unfit(place: Place, operator: &str, types: &[&str]) -> Problem {
+    let help =
+        match (types.contains(&"int") && types.contains(&"double"), types.contains(&"duration")) {
+            (true, _) => Some("convert the int, as in `double(write.ops.ok)`"),
+            (_, true) => Some("write a duration as `duration(\"1s\")`"),
+            _ => None,
+        };
+    let message = format!("`{operator}` does not work on {}", types.join(" and "));
+    Problem::new(place, message).maybe_help(help.map(str::to_owned))
+}
+
+/// `google.protobuf.Duration` is called `duration` in CEL's own text.
+fn short(kind: &str) -> &str {
+    match kind {
+        "google.protobuf.Duration" => "duration",
+        "google.protobuf.Timestamp" => "timestamp",
+        "float" => "double",
+        other => other,
+    }
+}
+
+/// The names of `a.b.c`, each with its node; none if it is more than names.
+fn chain(expression: &Expression) -> Option<Vec<(u64, &str)>> {
+    let (mut parts, mut at) = (Vec::new(), expression);
+    loop {
+        match &at.expr {
+            Expr::Ident(name) => {
+                parts.push((at.id, name.as_str()));
+                parts.reverse();
+                return Some(parts);
+            }
+            Expr::Select(select) => {
+                parts.push((at.id, select.field.as_str()));
+                at = &select.operand;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// The innermost part that cannot be evaluated because of its types. Parts of
+/// comprehensions are tried only as a whole: their variables are not known.
+fn misfit(expression: &Expression, context: &Context<'_, '_>) -> Option<(u64, ExecutionError)> {
+    if let Expr::Call(call) = &expression.expr {
+        let mut operands = call.target.as_deref().into_iter().chain(&call.args);
+        if let Some(inner) = operands.find_map(|operand| misfit(operand, context)) {
+            return Some(inner);
+        }
+    }
+    match Value::resolve(expression, context) {
+        // These depend on the values, and samples are not the values.
+        Ok(_)
+        | Err(
+            ExecutionError::NoSuchKey(_)
+            | ExecutionError::DivisionByZero(_)
+            | ExecutionError::RemainderByZero(_)
+            | ExecutionError::Overflow(..)
+            | ExecutionError::IndexOutOfBounds(_),
+        ) => None,
+        Err(error) => Some((expression.id, error)),
+    }
+}

@@ -1,0 +1,269 @@
+//! What a schema cannot say: names that must be unique, or must exist, or must
+//! come first. Works on the tree, so that it has something to say even if
+//! other parts of the file are wrong.
+
+use std::collections::HashMap;
+
+use crate::claim::{self, StepFacts};
+use crate::inside;
+use crate::measure;
+use crate::model::Verb;
+use crate::path::Path;
+use crate::problem::Problem;
+use crate::suggest::{quoted, suggestion};
+use crate::tree::{Data, Node};
+
+/// Words that CEL keeps for itself.
+const RESERVED: [&str; 20] = [
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+];
+
+/// Everything in the document `root` that makes no sense, but for CEL.
+pub fn problems(root: &Node) -> Vec<Problem> {
+    let items = |key: &str| spec_items(root, key);
+    let (steps, claims) = (items("steps"), items("claims"));
+    let mut problems = unique(steps.iter().filter_map(|s| s.get("name")), "a step");
+    problems.extend(unique(claims.iter().filter_map(|c| c.get("id")), "a claim"));
+    problems.extend(unique(items("systems").iter(), "a system"));
+    problems.extend(steps.iter().filter_map(|step| step.get("name")).filter_map(unusable));
+    problems.extend(order(steps));
+    problems.extend(claims.iter().flat_map(|claim| expectations(claim, items("systems"))));
+    problems
+}
+
+/// Everything in the claims of `root` that is not CEL over measurements.
+pub fn claims(root: &Node) -> Vec<Problem> {
+    let (steps, claims) = (spec_items(root, "steps"), spec_items(root, "claims"));
+    let facts = facts(steps);
+    let expressions = claims.iter().flat_map(|claim| {
+        let needs = claim.get("needs").map(Node::items).unwrap_or_default();
+        needs.iter().chain(["confirmed", "refuted"].into_iter().filter_map(|key| claim.get(key)))
+    });
+    expressions.flat_map(|cel| claim::problems(cel, &facts)).collect()
+}
+
+/// Whether claims mean the same in `a` and in `b`, the claims being equal.
+pub fn same_for_claims(a: &Node, b: &Node) -> bool {
+    facts(spec_items(a, "steps")) == facts(spec_items(b, "steps"))
+}
+
+fn spec_items<'a>(root: &'a Node, key: &str) -> &'a [Node] {
+    root.get("spec").and_then(|spec| spec.get(key)).map(Node::items).unwrap_or_default()
+}
+
+/// Texts that are there twice.
+fn unique<'a>(nodes: impl Iterator<Item = &'a Node>, what: &str) -> Vec<Problem> {
+    let mut seen: HashMap<&str, &Node> = HashMap::new();
+    let mut problems = Vec::new();
+    for node in nodes {
+        let Some(text) = node.text() else { continue };
+        let Some(first) = seen.get(text) else {
+            seen.insert(text, node);
+            continue;
+        };
+        let problem = Problem::new(
+            node.place.first_line(),
+            format!("{what} called {} exists already", quoted(text)),
+        );
+        problems.push(match node.place.source() == first.place.source() {
+            true => problem.label("again here").also(first.place.first_line(), "first here"),
+            false => problem,
+        });
+    }
+    problems
+}
+
+fn unusable(name: &Node) -> Option<Problem> {
+    let text = name.text()?;
+    let owner = if RESERVED.contains(&text) {
+        "CEL"
+    } else if measure::ROOTS.iter().any(|(root, _)| *root == text) {
+        "kab"
+    } else {
+        return None;
+    };
+    let message = format!("a step cannot be called `{text}`: the word belongs to {owner}");
+    Some(Problem::new(name.place.first_line(), message).help("claims could not speak of it"))
+}
+
+/// The verb of a step, if it has one.
+fn verb(step: &Node) -> Option<(&'static str, &Node)> {
+    Verb::NAMES.into_iter().find_map(|verb| Some((verb, step.get(verb)?)))
+}
+
+/// Steps that rely on an earlier one.
+fn order(steps: &[Node]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let writes = |step: &&Node| matches!(verb(step), Some(("load" | "seed", _)));
+    for (index, step) in steps.iter().enumerate() {
+        let (earlier, later) = steps.split_at(index);
+        match verb(step) {
+            Some(("wait", wait)) => {
+                let listens = |s: &Node| matches!(verb(s), Some(("subscribe", _)));
+                let until = wait.get("until").filter(|until| until.text() == Some("delivered"));
+                if let Some(until) = until.filter(|_| !earlier.iter().any(listens)) {
+                    problems.push(
+                        Problem::new(
+                            until.place.first_line(),
+                            "nobody is listening when this step waits for deliveries",
+                        )
+                        .help("add an earlier step: {name: listen, subscribe: {count: 1}}"),
+                    );
+                }
+            }
+            Some(("check", check)) => {
+                let Some(stored) = check.get("stored") else { continue };
+                let Some(name) = stored.text() else { continue };
+                let named = |s: &&Node| s.text_at("name") == Some(name);
+                if earlier.iter().filter(writes).any(|s| named(&s)) {
+                    continue;
+                }
+                let names = earlier.iter().filter(writes).filter_map(|s| s.text_at("name"));
+                let place = stored.place.first_line();
+                problems.push(if let Some(other) = earlier.iter().find(named) {
+                    let verb = verb(other).map_or("nothing", |(verb, _)| verb);
+                    Problem::new(place, format!("`{name}` writes nothing: it is a `{verb}` step"))
+                        .maybe_help(suggestion(name, names))
+                } else if later.iter().filter(writes).any(|s| named(&s)) {
+                    Problem::new(
+                        place,
+                        format!("`{name}` has not run when this step looks for its writes"),
+                    )
+                    .help(format!("move this step behind `{name}`"))
+                } else {
+                    Problem::new(place, format!("no earlier step is called {}", quoted(name)))
+                        .maybe_help(suggestion(name, names))
+                });
+            }
+            _ => {}
+        }
+    }
+    problems
+}
+
+/// What claims may know of each step.
+fn facts(steps: &[Node]) -> Vec<StepFacts<'_>> {
+    // A step that is wrong itself may be the one that measures.
+    let names: Vec<_> = steps.iter().filter_map(|s| s.text_at("name")).collect();
+    let wrong = |step: &Node| match verb(step) {
+        None => true,
+        Some(("check", check)) => check.text_at("stored").is_none_or(|name| !names.contains(&name)),
+        Some(_) => false,
+    };
+    let unsure = steps.iter().any(wrong);
+    let mut delivered = unsure;
+    let checks = |name: &str| {
+        let stored = steps.iter().filter_map(|s| s.get("check")?.text_at("stored"));
+        stored.into_iter().any(|stored| stored == name)
+    };
+    let mut facts = Vec::new();
+    for step in steps {
+        let verb = verb(step).map_or("", |(verb, _)| verb);
+        delivered |= verb == "subscribe";
+        let Some(name) = step.text_at("name") else { continue };
+        facts.push(StepFacts { name, verb, delivered, checked: unsure || checks(name) });
+    }
+    facts
+}
+
+/// Expectations of systems that are not on trial.
+fn expectations(claim: &Node, systems: &[Node]) -> Vec<Problem> {
+    let listed: Vec<_> = systems.iter().filter_map(Node::text).collect();
+    let expected = claim.get("expect").map(Node::entries).unwrap_or_default();
+    if listed.is_empty() {
+        return Vec::new(); // what is wrong with the systems comes first
+    }
+    let strangers = expected.iter().filter(|(key, _)| !listed.contains(&key.name.as_str()));
+    strangers
+        .map(|(key, _)| {
+            let message = format!("`{}` is not among the systems on trial", key.name);
+            Problem::new(key.place.clone(), message)
+                .maybe_help(suggestion(&key.name, listed.clone()))
+        })
+        .collect()
+}
+
+/// One axis of the matrix, found valid: where it leads and what it sets.
+#[derive(Debug, Clone)]
+pub struct AxisPath {
+    /// Its name.
+    pub name: String,
+    /// What varies.
+    pub path: Path,
+    /// The values it takes.
+    pub values: Vec<Node>,
+}
+
+/// The axes of the matrix of `root`, in the order of their names; and what is
+/// wrong with them, apart from what their values lead to.
+pub fn axes(root: &Node) -> (Vec<AxisPath>, Vec<Problem>) {
+    let matrix = root.get("spec").and_then(|spec| spec.get("matrix"));
+    let (mut axes, mut problems) = (Vec::new(), Vec::new());
+    let mut taken: Vec<(Vec<String>, String)> = Vec::new();
+    for (key, axis) in matrix.map(Node::entries).unwrap_or_default() {
+        let (Some(at), Some(values)) = (axis.get("path"), axis.get("values")) else { continue };
+        let Some(text) = at.text() else { continue };
+        let path = Path::parse(text, |range| inside::place(at, range));
+        let here = at.place.first_line();
+        if let Some(first) =
+            path.first().filter(|f| ["matrix", "systems"].contains(&f.name.as_str()))
+        {
+            let message = format!("`{}` cannot vary", first.name);
+            problems.push(
+                Problem::new(first.place.clone(), message)
+                    .help("every system of `systems` already becomes a cell of its own"),
+            );
+            continue;
+        }
+        let nothing = Node { place: here.clone(), data: Data::Null };
+        match path.assign(&mut root.clone(), nothing) {
+            Ok(found) => {
+                let overlaps = |(other, _): &&(Vec<String>, String)| {
+                    other.iter().zip(&found).all(|(a, b)| a == b)
+                };
+                if let Some((_, other)) = taken.iter().find(overlaps) {
+                    let message = format!("axis `{other}` varies the same thing");
+                    problems
+                        .push(Problem::new(here, message).help("give each axis a path of its own"));
+                    continue;
+                }
+                taken.push((found, key.name.clone()));
+            }
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        }
+        let mut seen: Vec<serde_json::Value> = Vec::new();
+        for value in values.items() {
+            let json = value.to_json();
+            if seen.contains(&json) {
+                let message = format!("axis `{}` takes this value twice", key.name);
+                problems.push(Problem::new(value.place.first_line(), message));
+            }
+            seen.push(json);
+        }
+        axes.push(AxisPath { name: key.name.clone(), path, values: values.items().to_vec() });
+    }
+    axes.sort_by(|a, b| a.name.cmp(&b.name));
+    (axes, problems)
+}

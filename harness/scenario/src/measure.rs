@@ -1,0 +1,143 @@
+//! The measurements that claims may speak of, so that a typo in a claim is
+//! found before the run and not after it.
+
+use std::collections::HashMap;
+
+use cel::{Context, Program, Value};
+
+/// What a measurement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A count.
+    Int,
+    /// A rate in operations a second, or a share of 1.
+    Double,
+    /// A span of time.
+    Duration,
+    /// Yes or no.
+    Bool,
+    /// Measurements by name.
+    Group(&'static [(&'static str, Kind)]),
+    /// Measurements whose names depend on the run.
+    Open,
+}
+
+use Kind::{Bool, Double, Duration, Group, Int, Open};
+
+/// A distribution of durations.
+const LATENCIES: Kind = Group(&[
+    ("p50", Duration),
+    ("p90", Duration),
+    ("p99", Duration),
+    ("p999", Duration),
+    ("max", Duration),
+    ("mean", Duration),
+]);
+
+/// What is measured of a `load` or `seed` step, under the step's name.
+pub const STEP: Kind = Group(&[
+    (
+        "ops",
+        Group(&[
+            ("scheduled", Int),
+            ("sent", Int),
+            ("ok", Int),
+            ("failed", Int),
+            ("indeterminate", Int),
+            ("missed", Int),
+        ]),
+    ),
+    ("rate", Group(&[("intended", Double), ("achieved", Double)])),
+    ("response", LATENCIES),
+    ("service", LATENCIES),
+    ("lateness", LATENCIES),
+    (
+        "delivery",
+        Group(&[
+            ("subscribers", Int),
+            ("expected", Int),
+            ("delivered", Int),
+            ("lost", Int),
+            ("duplicated", Int),
+            ("unacknowledged", Int),
+            ("lag", LATENCIES),
+        ]),
+    ),
+    (
+        "coverage",
+        Group(&[
+            ("gateway", Double),
+            ("webhook", Double),
+            ("informer", Double),
+            ("delivery", Double),
+            ("complete", Double),
+        ]),
+    ),
+    (
+        "stored",
+        Group(&[
+            ("expected", Int),
+            ("present", Int),
+            ("missing", Int),
+            ("indeterminatePresent", Int),
+            ("failedPresent", Int),
+        ]),
+    ),
+    ("waterfall", Open),
+]);
+
+/// What is known about the run as a whole, under `run`.
+pub const RUN: Kind = Group(&[("valid", Bool)]);
+
+/// The names that are not steps.
+pub const ROOTS: [(&str, Kind); 1] = [("run", RUN)];
+
+impl Kind {
+    /// What is under `name`.
+    pub fn get(self, name: &str) -> Option<Self> {
+        match self {
+            Group(fields) => fields.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind),
+            Open => Some(Open),
+            _ => None,
+        }
+    }
+
+    /// The names that are under it.
+    pub fn names(self) -> Vec<&'static str> {
+        match self {
+            Group(fields) => fields.iter().map(|(name, _)| *name).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A value of this kind, to try expressions on.
+    fn sample(self) -> Value {
+        match self {
+            Int => Value::Int(1),
+            Double => Value::Float(1.0),
+            Bool => Value::Bool(true),
+            Duration => Program::compile("duration('1s')")
+                .ok()
+                .and_then(|program| program.execute(&Context::default()).ok())
+                .unwrap_or(Value::Null),
+            Group(fields) => {
+                let fields = fields.iter().map(|(name, kind)| ((*name).to_owned(), kind.sample()));
+                fields.collect::<HashMap<_, _>>().into()
+            }
+            Open => HashMap::<String, Value>::new().into(),
+        }
+    }
+}
+
+/// Everything that can be known, with sample values, under the names `steps`.
+pub fn sample<'a>(steps: impl IntoIterator<Item = &'a str>) -> Context<'static, 'static> {
+    let mut context = Context::default();
+    let step = STEP.sample();
+    for name in steps {
+        context.add_variable_from_value(name.to_owned(), step.clone());
+    }
+    for (name, kind) in ROOTS {
+        context.add_variable_from_value(name, kind.sample());
+    }
+    context
+}

@@ -1,0 +1,234 @@
+//! Steps: the vocabulary that scenarios are written in. A new verb is a struct
+//! here, a variant of [`Verb`] and a field of [`StepForm`].
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::unit::{Bytes, Rate, Span};
+
+/// One step: a name, and exactly one verb.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "StepForm", into = "StepForm")]
+#[schemars(transform = exactly_one_verb)]
+pub struct Step {
+    /// Claims find the step's measurements under this name.
+    pub name: String,
+    /// What is done.
+    pub verb: Verb,
+}
+
+/// What a step can do. In the file, the verb is a key beside `name`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verb {
+    /// Make entities before anything is measured.
+    Seed(Seed),
+    /// Listen for notifications until the end of the scenario.
+    Subscribe(Subscribe),
+    /// Send operations on a schedule.
+    Load(Load),
+    /// Wait until something has come true.
+    Wait(Wait),
+    /// Hold the evidence against the store.
+    Check(Check),
+}
+
+impl Verb {
+    /// Every verb, as written in the file.
+    pub const NAMES: [&'static str; 5] = ["seed", "subscribe", "load", "wait", "check"];
+
+    /// Its name in the file.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Seed(_) => "seed",
+            Self::Subscribe(_) => "subscribe",
+            Self::Load(_) => "load",
+            Self::Wait(_) => "wait",
+            Self::Check(_) => "check",
+        }
+    }
+}
+
+/// How a step looks in the file: each verb an optional key, so that editors
+/// complete them and serde can refuse unknown ones.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StepForm {
+    /// Claims find the step's measurements under this name.
+    #[schemars(regex(pattern = r"^[a-z][a-zA-Z0-9]*$"))]
+    name: String,
+    /// Make entities before anything is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Seed")]
+    seed: Option<Seed>,
+    /// Listen for notifications until the end of the scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Subscribe")]
+    subscribe: Option<Subscribe>,
+    /// Send operations on a schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Load")]
+    load: Option<Load>,
+    /// Wait until something has come true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Wait")]
+    wait: Option<Wait>,
+    /// Hold the evidence against the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Check")]
+    check: Option<Check>,
+}
+
+impl TryFrom<StepForm> for Step {
+    type Error = String;
+
+    fn try_from(form: StepForm) -> Result<Self, Self::Error> {
+        let StepForm { name, seed, subscribe, load, wait, check } = form;
+        let verbs = [
+            seed.map(Verb::Seed),
+            subscribe.map(Verb::Subscribe),
+            load.map(Verb::Load),
+            wait.map(Verb::Wait),
+            check.map(Verb::Check),
+        ];
+        let mut verbs = verbs.into_iter().flatten();
+        match (verbs.next(), verbs.next()) {
+            (Some(verb), None) => Ok(Self { name, verb }),
+            _ => Err(format!("step {name:?} needs exactly one of {}", Verb::NAMES.join(", "))),
+        }
+    }
+}
+
+impl From<Step> for StepForm {
+    fn from(Step { name, verb }: Step) -> Self {
+        let mut form = Self { name, ..Self::default() };
+        match verb {
+            Verb::Seed(seed) => form.seed = Some(seed),
+            Verb::Subscribe(subscribe) => form.subscribe = Some(subscribe),
+            Verb::Load(load) => form.load = Some(load),
+            Verb::Wait(wait) => form.wait = Some(wait),
+            Verb::Check(check) => form.check = Some(check),
+        }
+        form
+    }
+}
+
+/// Says in the JSON schema what [`StepForm`]'s optional keys cannot.
+fn exactly_one_verb(schema: &mut schemars::Schema) {
+    let each = Verb::NAMES.map(|verb| serde_json::json!({ "required": [verb] }));
+    schema.insert("oneOf".to_owned(), each.to_vec().into());
+}
+
+/// Makes entities, as fast as `inFlight` allows, and fails if one is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Seed {
+    /// How many.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub count: u64,
+    /// How many at a time.
+    #[serde(default = "eight")]
+    #[schemars(range(min = 1, max = 1_000))]
+    pub in_flight: u32,
+    /// What is in each.
+    #[serde(default)]
+    pub payload: Payload,
+}
+
+const fn eight() -> u32 {
+    8
+}
+
+/// Listens for notifications.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Subscribe {
+    /// How many subscribers, each with an informer of its own.
+    #[schemars(range(min = 1, max = 100))]
+    pub count: u32,
+}
+
+/// Sends creates through the gateway, open loop: operation i is due at
+/// `start + i / rate`, whatever became of those before it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Load {
+    /// Operations a second.
+    pub rate: Rate,
+    /// For how long.
+    pub duration: Span,
+    /// What is in each entity.
+    #[serde(default)]
+    pub payload: Payload,
+    /// After this long, counted from sending, an operation is given up: its
+    /// outcome is indeterminate.
+    #[serde(default = "ten_seconds")]
+    pub deadline: Span,
+    /// At most so many at a time; an operation due beyond that is counted as
+    /// missed.
+    #[serde(default = "five_hundred")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_in_flight: u32,
+}
+
+impl Load {
+    /// How many operations are due: one at the start, then one each `1 / rate`
+    /// as long as `duration` is not over.
+    pub fn operations(&self) -> u64 {
+        // A whole product may come out a hair above itself: 0.1 x 30 s is 3.
+        let due = (self.rate.per_second() * self.duration.duration().as_secs_f64() - 1e-9).ceil();
+        // A float-to-integer cast saturates: absurd loads stay absurd.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let due = due as u64;
+        due
+    }
+}
+
+fn ten_seconds() -> Span {
+    Span::from(std::time::Duration::from_secs(10))
+}
+
+const fn five_hundred() -> u32 {
+    500
+}
+
+/// What is in an entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Payload {
+    /// Length of the message, drawn anew for each entity from the seed.
+    pub size: Bytes,
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self { size: Bytes::from(256) }
+    }
+}
+
+/// Waits until something has come true, or for `atMost`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Wait {
+    /// What is awaited.
+    pub until: Condition,
+    /// How long at most. That it took this long is no failure of the run.
+    pub at_most: Span,
+}
+
+/// What can be awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Condition {
+    /// Every acknowledged write so far has reached every subscriber.
+    Delivered,
+    /// The time is over.
+    Elapsed,
+}
+
+/// Holds the ledger of a load step against what the store holds now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Check {
+    /// The load or seed step whose writes are looked for in the store.
+    pub stored: String,
+}

@@ -1,0 +1,208 @@
+//! Everything measured in one cell, by step.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use kab_evidence::folder::CellFolder;
+use kab_evidence::id::OpId;
+use kab_evidence::join::{Joined, Trace};
+use kab_evidence::jsonl::JsonlError;
+use kab_evidence::record::{CellRecord, StepRecord};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::{self, Coverage, Delivery};
+use crate::distribution::Summary;
+use crate::outcome::{self, Latency, Ops, RateOfOps};
+use crate::stored::{self, Stored};
+use crate::timeline::{Distributions, Timeline, timeline};
+use crate::waterfall::{Waterfall, waterfall};
+
+/// A length of time in a trace, in nanoseconds, if both its ends are known.
+pub(crate) type Nanoseconds = Option<i64>;
+
+/// Everything measured in one cell.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CellMeasurements {
+    /// The cell.
+    pub cell: String,
+    /// The system under test.
+    pub system: String,
+    /// Of each step that sends operations, in order.
+    pub steps: Vec<StepMeasurements>,
+    /// How the evidence fitted together.
+    pub join: JoinCounts,
+}
+
+/// How the evidence of a cell fitted together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinCounts {
+    /// Notifications of later changes of an entity whose write is in the ledger.
+    pub other_revisions: u64,
+    /// Notifications that name no operation of the ledger.
+    pub unexplained_deliveries: u64,
+    /// Notifications of writes from before anybody subscribed: what was there
+    /// already, told again.
+    pub replayed: u64,
+    /// Requests that the gateway saw and the ledger does not know.
+    pub unfinished: u64,
+    /// Evidence files whose last line was cut off, relative to the cell.
+    pub truncated: Vec<String>,
+}
+
+/// Everything measured in one step. What is absent was not measured.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepMeasurements {
+    /// The step's name.
+    pub name: String,
+    /// Its verb.
+    pub verb: String,
+    /// Operations by outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ops: Option<Ops>,
+    /// Operations by class, such as `http-201`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<String, u64>,
+    /// Operations a second; only of steps with a schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateOfOps>,
+    /// From the intended start until the end was known.
+    #[serde(default)]
+    pub response: Latency,
+    /// From the sending until the end was known.
+    #[serde(default)]
+    pub service: Latency,
+    /// How late the generator was, over all operations sent.
+    #[serde(default)]
+    pub lateness: Summary,
+    /// Notifications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+    /// How much of the evidence could be joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// The ledger against the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Stored>,
+    /// Where the time goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waterfall: Option<Waterfall>,
+    /// Over the time of the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Timeline>,
+}
+
+impl CellMeasurements {
+    /// A cell of which nothing was measured.
+    pub fn none(cell: &CellRecord) -> Self {
+        Self { cell: cell.id.clone(), system: cell.system.clone(), ..Self::default() }
+    }
+
+    /// Reads the evidence of `cell` in `folder`, and measures it.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is no evidence.
+    pub fn read(folder: &CellFolder, cell: &CellRecord) -> Result<Self, JsonlError> {
+        let joined = Joined::read(folder)?;
+        let store = stored::read(folder)?;
+        let mut measured = Self::from_joined(cell, &joined, store.as_ref().map(|(ops, _)| ops));
+        let cut = store.is_some_and(|(_, cut)| cut).then(|| folder.store_path());
+        let relative =
+            |path: &Path| path.strip_prefix(folder.path()).unwrap_or(path).display().to_string();
+        measured.join.truncated = joined
+            .truncated
+            .iter()
+            .map(|path| relative(path))
+            .chain(cut.as_deref().map(relative))
+            .collect();
+        Ok(measured)
+    }
+
+    /// Measures what was joined; `store` names the operations found in the
+    /// store, if it was read.
+    pub fn from_joined(cell: &CellRecord, joined: &Joined, store: Option<&HashSet<OpId>>) -> Self {
+        let mut measured = Self::none(cell);
+        // Every step that sends operations, and any that only the ledger knows.
+        let sends = |step: &&StepRecord| matches!(step.verb.as_str(), "seed" | "load");
+        let of_record = cell.steps.iter().filter(sends).map(|step| step.name.as_str());
+        let mut names: Vec<&str> = of_record.collect();
+        let known: Vec<&str> = joined.steps.iter().map(String::as_str).collect();
+        names.extend(known.iter().filter(|name| !cell.steps.iter().any(|s| s.name == **name)));
+        let steps = names.into_iter().map(|name| measure(cell, name, joined, store));
+        measured.steps = steps.collect();
+        measured.join = JoinCounts {
+            other_revisions: joined.other_revisions,
+            unexplained_deliveries: joined.unexplained_deliveries,
+            replayed: replayed(cell, joined),
+            unfinished: joined.unfinished,
+            truncated: Vec::new(),
+        };
+        measured
+    }
+
+    /// The step called `name`.
+    pub fn step(&self, name: &str) -> Option<&StepMeasurements> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+}
+
+/// How many subscribers `step` says it started.
+pub(crate) fn subscribers_of(step: &StepRecord) -> Option<u32> {
+    step.results.get("subscribers")?.as_u64().and_then(|n| u32::try_from(n).ok())
+}
+
+/// How many subscribers listened when `name` began.
+fn subscribers_before(cell: &CellRecord, name: &str) -> u32 {
+    let earlier = cell.steps.iter().take_while(|step| step.name != name);
+    earlier.filter(|step| step.verb == "subscribe").filter_map(subscribers_of).sum()
+}
+
+fn measure(
+    cell: &CellRecord,
+    name: &str,
+    joined: &Joined,
+    store: Option<&HashSet<OpId>>,
+) -> StepMeasurements {
+    let step = cell.steps.iter().find(|step| step.name == name);
+    let index = joined.steps.iter().position(|known| known == name);
+    let own = |trace: &&Trace| Some(usize::from(trace.step)) == index;
+    let traces = joined.traces.iter().filter(own);
+    let subscribers = subscribers_before(cell, name);
+
+    let scheduled = step.is_some_and(|step| step.verb == "load");
+    let checked = cell.steps.iter().any(|step| {
+        let of = step.results.get("stored").and_then(serde_json::Value::as_str);
+        step.verb == "check" && step.ended.is_some() && of == Some(name)
+    });
+    let (response, responses) = outcome::latency(traces.clone(), outcome::response);
+    let (service, services) = outcome::latency(traces.clone(), outcome::service);
+    let (lateness, _) = outcome::latency(traces.clone(), outcome::lateness);
+    let (delivery, lags) = delivery::delivery(traces.clone(), subscribers).unzip();
+    let distributions = Distributions { response: responses, service: services, lag: lags };
+    StepMeasurements {
+        name: name.to_owned(),
+        verb: step.map(|step| step.verb.clone()).unwrap_or_default(),
+        ops: outcome::ops(traces.clone(), step),
+        classes: outcome::classes(joined, traces.clone()),
+        rate: if scheduled { outcome::rate(traces.clone()) } else { None },
+        response,
+        service,
+        lateness: lateness.all,
+        delivery,
+        coverage: delivery::coverage(traces.clone(), subscribers),
+        stored: store.filter(|_| checked).and_then(|ops| stored::compare(traces.clone(), ops)),
+        waterfall: index.map(|_| waterfall(traces.clone())),
+        timeline: timeline(traces, &distributions),
+    }
+}
+
+/// Receipts of writes from before anybody subscribed.
+fn replayed(cell: &CellRecord, joined: &Joined) -> u64 {
+    let unheard: Vec<bool> =
+        joined.steps.iter().map(|name| subscribers_before(cell, name) == 0).collect();
+    let early = |trace: &&Trace| unheard.get(usize::from(trace.step)) == Some(&true);
+    joined.traces.iter().filter(early).map(|trace| trace.receipts.len() as u64).sum()
+}

@@ -1,0 +1,154 @@
+//! Operations by how they ended, and at which rate they were sent.
+
+use std::collections::BTreeMap;
+
+use kab_evidence::join::{Joined, Trace};
+use kab_evidence::ledger::Outcome;
+use kab_evidence::record::StepRecord;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::distribution::{Sorted, Summary};
+use crate::measure::Nanoseconds;
+
+/// Operations of a step by how they ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ops {
+    /// What the step says it scheduled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<u64>,
+    /// What the ledger holds.
+    pub recorded: u64,
+    /// Scheduled, but not in the ledger: the cell is invalid.
+    pub unrecorded: u64,
+    /// Handed to the transport.
+    pub sent: u64,
+    /// Acknowledged.
+    pub ok: u64,
+    /// Certainly not applied.
+    pub failed: u64,
+    /// Perhaps applied.
+    pub indeterminate: u64,
+    /// Never sent, because too many were in flight.
+    pub missed: u64,
+}
+
+/// Operations a second.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RateOfOps {
+    /// As scheduled: from the first intended start to the last.
+    pub intended: f64,
+    /// As sent: operations sent, over the intended span, or until the last was
+    /// sent if that was later.
+    pub achieved: f64,
+}
+
+/// A latency over all operations whose end is known, and over the good ones.
+///
+/// The whole includes failed operations (also those refused before they were
+/// sent) and indeterminate ones: an operation given up at its deadline counts
+/// with the time waited, which is a lower bound of its true latency. Missed
+/// operations were never sent and have none; [`Ops::missed`] counts them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Latency {
+    /// Over all operations whose end is known.
+    #[serde(flatten)]
+    pub all: Summary,
+    /// Over the acknowledged ones only.
+    pub ok: Summary,
+}
+
+/// Counts `traces` by outcome; none if there are none, and none were scheduled.
+pub fn ops<'a>(traces: impl Iterator<Item = &'a Trace>, step: Option<&StepRecord>) -> Option<Ops> {
+    let scheduled = step.and_then(scheduled);
+    let mut ops = Ops { scheduled, ..Ops::default() };
+    for trace in traces {
+        ops.recorded += 1;
+        ops.sent += u64::from(trace.sent.is_some());
+        *match trace.outcome {
+            Outcome::Ok => &mut ops.ok,
+            Outcome::Failed => &mut ops.failed,
+            Outcome::Indeterminate => &mut ops.indeterminate,
+            Outcome::Missed => &mut ops.missed,
+        } += 1;
+    }
+    ops.unrecorded = scheduled.unwrap_or(0).saturating_sub(ops.recorded);
+    (ops.recorded > 0 || scheduled.is_some()).then_some(ops)
+}
+
+/// How many operations `step` says it scheduled.
+pub fn scheduled(step: &StepRecord) -> Option<u64> {
+    step.results.get("scheduled")?.as_u64()
+}
+
+/// Counts `traces` by class.
+pub fn classes<'a>(
+    joined: &Joined,
+    traces: impl Iterator<Item = &'a Trace>,
+) -> BTreeMap<String, u64> {
+    let mut counts = vec![0u64; joined.classes.len()];
+    for trace in traces {
+        if let Some(count) = counts.get_mut(usize::from(trace.class)) {
+            *count += 1;
+        }
+    }
+    let named = joined.classes.iter().cloned().zip(counts);
+    named.filter(|(_, count)| *count > 0).collect()
+}
+
+/// The rates of `traces`; none below two operations.
+pub fn rate<'a>(traces: impl Iterator<Item = &'a Trace>) -> Option<RateOfOps> {
+    let (mut n, mut sent) = (0u64, 0u64);
+    let (mut first, mut last, mut last_sent) = (u64::MAX, 0, 0);
+    for trace in traces {
+        n += 1;
+        first = first.min(trace.intended.nanos());
+        last = last.max(trace.intended.nanos());
+        if let Some(at) = trace.sent {
+            sent += 1;
+            last_sent = last_sent.max(at.nanos());
+        }
+    }
+    if n < 2 || last <= first {
+        return None;
+    }
+    let interval = (last - first) as f64 / (n - 1) as f64;
+    let span = last.max(last_sent).saturating_sub(first) as f64 + interval;
+    Some(RateOfOps { intended: 1e9 / interval, achieved: sent as f64 * 1e9 / span })
+}
+
+/// One latency of `traces`, as `of` measures it.
+pub(crate) fn latency<'a>(
+    traces: impl Iterator<Item = &'a Trace>,
+    of: impl Fn(&Trace) -> Nanoseconds,
+) -> (Latency, Sorted) {
+    let (mut all, mut ok) = (Vec::new(), Vec::new());
+    for trace in traces {
+        if let Some(nanos) = of(trace) {
+            all.push(nanos);
+            if trace.outcome == Outcome::Ok {
+                ok.push(nanos);
+            }
+        }
+    }
+    let all = Sorted::from(all);
+    (Latency { all: all.summary(), ok: Sorted::from(ok).summary() }, all)
+}
+
+/// From the intended start until the end was known.
+pub(crate) fn response(trace: &Trace) -> Nanoseconds {
+    Some(trace.done?.signed_since(trace.intended))
+}
+
+/// From the sending until the end was known.
+pub(crate) fn service(trace: &Trace) -> Nanoseconds {
+    Some(trace.done?.signed_since(trace.sent?))
+}
+
+/// How late the generator was.
+pub(crate) fn lateness(trace: &Trace) -> Nanoseconds {
+    Some(trace.sent?.signed_since(trace.intended))
+}

@@ -1,0 +1,226 @@
+//! Every measurement by the name that claims use: `write.delivery.lag.p99`.
+//!
+//! The list of names is the same for every step, so a name that is not on it
+//! is a mistake of the claim, and one that is on it without a value is `no data`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::delivery::{Coverage, Delivery};
+use crate::distribution::Summary;
+use crate::measure::{CellMeasurements, StepMeasurements};
+use crate::outcome::{Latency, Ops};
+use crate::stored::Stored;
+use crate::value::{Nanos, Value};
+use crate::waterfall::{ACKNOWLEDGEMENT, Chain, DELIVERY, Segment};
+
+/// Measurements by path. A path without a value was not measured.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Paths(BTreeMap<String, Option<Value>>);
+
+impl Paths {
+    /// Every measurement of `cell`.
+    pub fn of(cell: &CellMeasurements) -> Self {
+        let mut paths = Self::default();
+        paths.0.insert("run.valid".into(), Some(Value::Flag(true)));
+        for step in &cell.steps {
+            paths.step(step);
+        }
+        paths
+    }
+
+    /// What a step called `name` could have measured, without any value.
+    pub fn known(name: &str) -> Self {
+        let mut paths = Self::default();
+        paths.step(&StepMeasurements { name: name.to_owned(), ..StepMeasurements::default() });
+        paths
+    }
+
+    /// The value at `path`; none if nothing was measured there.
+    pub fn get(&self, path: &str) -> Option<Value> {
+        match self.0.get(path) {
+            Some(value) => *value,
+            // A class that never occurred occurred 0 times, if any was counted.
+            None => {
+                let (step, class) = path.split_once(".classes.")?;
+                let counted = self.get(&format!("{step}.ops.recorded"))?;
+                (!class.is_empty() && counted != Value::Count(0)).then_some(Value::Count(0))
+            }
+        }
+    }
+
+    /// Whether `path` names a measurement, with or without a value.
+    pub fn names(&self, path: &str) -> bool {
+        self.0.contains_key(path) || path.contains(".classes.")
+    }
+
+    /// Whether `path` names a group of measurements.
+    pub fn groups(&self, path: &str) -> bool {
+        let below = format!("{path}.");
+        self.0.keys().any(|name| name.starts_with(&below))
+    }
+
+    /// All paths, with or without a value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<Value>)> {
+        self.0.iter().map(|(path, value)| (path.as_str(), *value))
+    }
+
+    /// As nested CEL maps, by the first part of the path. `also` are read too,
+    /// where they have a value.
+    pub fn to_cel<'a>(
+        &self,
+        also: impl IntoIterator<Item = &'a String>,
+    ) -> Vec<(String, cel::Value)> {
+        let mut root = Tree::default();
+        let extra = also.into_iter().filter_map(|path| Some((path.as_str(), self.get(path)?)));
+        for (path, value) in self.iter().filter_map(|(path, v)| Some((path, v?))).chain(extra) {
+            root.insert(path, value);
+        }
+        root.branches.into_iter().map(|(name, tree)| (name, tree.into_cel())).collect()
+    }
+
+    fn step(&mut self, step: &StepMeasurements) {
+        let mut at = Place { prefix: step.name.clone(), paths: self };
+        at.group("ops", step.ops.as_ref(), ops);
+        for (class, count) in &step.classes {
+            at.put(&format!("classes.{class}"), Some(Value::Count(*count)));
+        }
+        at.put("rate.intended", step.rate.map(|r| Value::PerSecond(r.intended)));
+        at.put("rate.achieved", step.rate.map(|r| Value::PerSecond(r.achieved)));
+        at.group("response", Some(&step.response), latency);
+        at.group("service", Some(&step.service), latency);
+        at.group("lateness", Some(&step.lateness), summary);
+        at.group("delivery", step.delivery.as_ref(), delivery);
+        at.group("coverage", step.coverage.as_ref(), coverage);
+        at.group("stored", step.stored.as_ref(), stored);
+        let falls = step.waterfall.as_ref();
+        at.chain("waterfall.acknowledgement", falls.map(|w| &w.acknowledgement), &ACKNOWLEDGEMENT);
+        at.chain("waterfall.delivery", falls.map(|w| &w.delivery), &DELIVERY);
+    }
+}
+
+/// Where in the tree of names values are being put.
+struct Place<'a> {
+    prefix: String,
+    paths: &'a mut Paths,
+}
+
+impl Place<'_> {
+    fn put(&mut self, name: &str, value: Option<Value>) {
+        self.paths.0.insert(format!("{}.{name}", self.prefix), value);
+    }
+
+    fn count(&mut self, name: &str, count: Option<u64>) {
+        self.put(name, count.map(Value::Count));
+    }
+
+    fn length(&mut self, name: &str, length: Option<Nanos>) {
+        self.put(name, length.map(Value::Duration));
+    }
+
+    fn group<T>(&mut self, name: &str, of: Option<&T>, fill: fn(&mut Place<'_>, Option<&T>)) {
+        let prefix = format!("{}.{name}", self.prefix);
+        fill(&mut Place { prefix, paths: self.paths }, of);
+    }
+
+    fn chain(&mut self, name: &str, chain: Option<&Chain>, segments: &[&str]) {
+        let chain = chain.filter(|chain| chain.count > 0);
+        self.count(&format!("{name}.count"), chain.map(|c| c.count));
+        let found = |wanted: &str| chain?.segments.iter().find(|s| s.name == wanted);
+        for wanted in segments {
+            self.group(&format!("{name}.{wanted}"), found(wanted), segment);
+        }
+        self.group(&format!("{name}.whole"), chain.map(|c| &c.whole), segment);
+    }
+}
+
+fn ops(at: &mut Place<'_>, ops: Option<&Ops>) {
+    at.count("scheduled", ops.and_then(|o| o.scheduled));
+    // Without a single line in the ledger, no count of it says anything.
+    let ops = ops.filter(|o| o.recorded > 0);
+    at.count("recorded", ops.map(|o| o.recorded));
+    at.count("unrecorded", ops.map(|o| o.unrecorded));
+    at.count("sent", ops.map(|o| o.sent));
+    at.count("ok", ops.map(|o| o.ok));
+    at.count("failed", ops.map(|o| o.failed));
+    at.count("indeterminate", ops.map(|o| o.indeterminate));
+    at.count("missed", ops.map(|o| o.missed));
+}
+
+fn summary(at: &mut Place<'_>, of: Option<&Summary>) {
+    at.count("count", of.map(|s| s.count));
+    at.length("p50", of.and_then(|s| s.p50));
+    at.length("p90", of.and_then(|s| s.p90));
+    at.length("p99", of.and_then(|s| s.p99));
+    at.length("p999", of.and_then(|s| s.p999));
+    at.length("max", of.and_then(|s| s.max));
+    at.length("mean", of.and_then(|s| s.mean));
+}
+
+fn latency(at: &mut Place<'_>, of: Option<&Latency>) {
+    summary(at, of.map(|l| &l.all));
+    at.group("ok", of.map(|l| &l.ok), summary);
+}
+
+fn delivery(at: &mut Place<'_>, of: Option<&Delivery>) {
+    at.count("subscribers", of.map(|d| d.subscribers));
+    at.count("acknowledged", of.map(|d| d.acknowledged));
+    at.count("expected", of.map(|d| d.expected));
+    at.count("delivered", of.map(|d| d.delivered));
+    at.count("lost", of.map(|d| d.lost));
+    at.count("duplicated", of.map(|d| d.duplicated));
+    at.count("unacknowledged", of.map(|d| d.unacknowledged));
+    at.count("unknown", of.map(|d| d.unknown));
+    at.group("lag", of.map(|d| &d.lag), summary);
+}
+
+fn coverage(at: &mut Place<'_>, of: Option<&Coverage>) {
+    at.put("gateway", of.map(|c| Value::Ratio(c.gateway)));
+    at.put("webhook", of.map(|c| Value::Ratio(c.webhook)));
+    at.put("informer", of.and_then(|c| c.informer).map(Value::Ratio));
+    at.put("delivery", of.and_then(|c| c.delivery).map(Value::Ratio));
+    at.put("complete", of.map(|c| Value::Ratio(c.complete)));
+}
+
+fn stored(at: &mut Place<'_>, of: Option<&Stored>) {
+    at.count("expected", of.map(|s| s.expected));
+    at.count("present", of.map(|s| s.present));
+    at.count("missing", of.map(|s| s.missing));
+    at.count("indeterminatePresent", of.map(|s| s.indeterminate_present));
+    at.count("failedPresent", of.map(|s| s.failed_present));
+}
+
+fn segment(at: &mut Place<'_>, of: Option<&Segment>) {
+    at.length("p50", of.and_then(|s| s.p50));
+    at.length("p99", of.and_then(|s| s.p99));
+    at.length("mean", of.and_then(|s| s.mean));
+    at.count("negative", of.map(|s| s.negative));
+}
+
+/// Nested maps under construction.
+#[derive(Default)]
+struct Tree {
+    value: Option<Value>,
+    branches: BTreeMap<String, Tree>,
+}
+
+impl Tree {
+    fn insert(&mut self, path: &str, value: Value) {
+        // A class is one name, whatever is in it.
+        let whole = path.split_once(".classes.").map(|(step, class)| vec![step, "classes", class]);
+        let parts = whole.unwrap_or_else(|| path.split('.').collect());
+        let leaf = parts
+            .into_iter()
+            .fold(self, |tree, part| tree.branches.entry(part.to_owned()).or_default());
+        leaf.value = Some(value);
+    }
+
+    fn into_cel(self) -> cel::Value {
+        if let Some(value) = self.value {
+            return value.to_cel();
+        }
+        let branches = self.branches.into_iter();
+        let map: HashMap<String, cel::Value> =
+            branches.map(|(name, tree)| (name, tree.into_cel())).collect();
+        map.into()
+    }
+}

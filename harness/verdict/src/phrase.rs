@@ -1,0 +1,134 @@
+//! Measurements in words, for the reason of a verdict.
+
+use crate::measure::{CellMeasurements, StepMeasurements};
+use crate::value::grouped;
+
+/// What `path` measured, as part of a sentence; none for a path that has no
+/// phrase of its own, or no value.
+pub(crate) fn phrase(cell: &CellMeasurements, path: &str) -> Option<String> {
+    let (step, name) = path.split_once('.')?;
+    let step = cell.step(step)?;
+    ops(step, name)
+        .or_else(|| delivery(step, name))
+        .or_else(|| stored(step, name))
+        .or_else(|| latency(step, name))
+}
+
+fn ops(step: &StepMeasurements, name: &str) -> Option<String> {
+    let ops = step.ops.as_ref().filter(|ops| ops.recorded > 0)?;
+    let (count, what) = match name {
+        "ops.ok" => (ops.ok, "acknowledged"),
+        "ops.failed" => (ops.failed, "refused"),
+        "ops.indeterminate" => (ops.indeterminate, "left in doubt"),
+        "ops.missed" => (ops.missed, "never sent"),
+        _ => return None,
+    };
+    Some(format!("{} {what}", of(count, ops.recorded, "operation")))
+}
+
+fn delivery(step: &StepMeasurements, name: &str) -> Option<String> {
+    let found = step.delivery.as_ref()?;
+    let (writes, ears) = (found.acknowledged, found.subscribers);
+    let due =
+        format!("{} x {}", several(writes, "acknowledged write"), several(ears, "subscriber"));
+    Some(match name {
+        "delivery.lost" => {
+            format!("{} lost ({due})", of(found.lost, found.expected, "notification"))
+        }
+        "delivery.delivered" => {
+            format!("{} delivered ({due})", of(found.delivered, found.expected, "notification"))
+        }
+        "delivery.duplicated" => {
+            format!("{} received more than once", none_of(found.duplicated, "notification"))
+        }
+        "delivery.unacknowledged" => format!(
+            "{} received for a write that was never acknowledged",
+            none_of(found.unacknowledged, "notification")
+        ),
+        _ => return None,
+    })
+}
+
+fn stored(step: &StepMeasurements, name: &str) -> Option<String> {
+    let found = step.stored.as_ref()?;
+    Some(match name {
+        "stored.missing" => {
+            format!(
+                "{} missing from the store",
+                of(found.missing, found.expected, "acknowledged write")
+            )
+        }
+        "stored.present" => {
+            format!("{} in the store", of(found.present, found.expected, "acknowledged write"))
+        }
+        "stored.failedPresent" => {
+            format!("{} in the store all the same", none_of(found.failed_present, "refused write"))
+        }
+        "stored.indeterminatePresent" => {
+            format!("{} in the store", none_of(found.indeterminate_present, "write left in doubt"))
+        }
+        _ => return None,
+    })
+}
+
+fn latency(step: &StepMeasurements, name: &str) -> Option<String> {
+    let (group, leaf) = name.rsplit_once('.')?;
+    let lag = step.delivery.as_ref().map(|delivery| &delivery.lag);
+    let (of, unit, done) = match group {
+        "response" => (&step.response.all, "operation", "ended within"),
+        "response.ok" => (&step.response.ok, "acknowledged operation", "ended within"),
+        "service" => (&step.service.all, "operation", "was answered within"),
+        "service.ok" => (&step.service.ok, "acknowledged operation", "was answered within"),
+        "lateness" => (&step.lateness, "operation", "was sent within"),
+        "delivery.lag" => (lag?, "delivered notification", "arrived within"),
+        _ => return None,
+    };
+    let since = match group {
+        "service" | "service.ok" => "its sending",
+        "delivery.lag" => "the intended start of its write",
+        _ => "its intended start",
+    };
+    let (share, length) = match leaf {
+        "p50" => ("half", of.p50),
+        "p90" => ("90 %", of.p90),
+        "p99" => ("99 %", of.p99),
+        "p999" => ("99.9 %", of.p999),
+        "max" => ("each", of.max),
+        _ => return None,
+    };
+    let text = format!("{share} of the {} {done} {} of {since}", several(of.count, unit), length?);
+    let one = leaf == "max";
+    Some(if one { text } else { text.replace(" was ", " were ").replace(" its ", " their ") })
+}
+
+/// `none of 800 operations was`, `1 of 800 operations was`.
+fn of(count: u64, whole: u64, what: &str) -> String {
+    let whole = several(whole, what);
+    match count {
+        0 => format!("none of {whole} was"),
+        1 => format!("1 of {whole} was"),
+        _ => format!("{} of {whole} were", grouped(count)),
+    }
+}
+
+/// `no operation was`, `1 operation was`, `2 operations were`.
+fn none_of(count: u64, what: &str) -> String {
+    match count {
+        0 => format!("no {what} was"),
+        1 => format!("1 {what} was"),
+        _ => format!("{} were", several(count, what)),
+    }
+}
+
+/// `1 write`, `2 writes`.
+fn several(count: u64, what: &str) -> String {
+    if count == 1 {
+        return format!("1 {what}");
+    }
+    // The noun comes first in `write left in doubt`, and last in `acknowledged write`.
+    let what = match what.split_once(" left") {
+        Some((noun, rest)) => format!("{noun}s left{rest}"),
+        None => format!("{what}s"),
+    };
+    format!("{} {what}", grouped(count))
+}

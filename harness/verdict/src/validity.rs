@@ -1,0 +1,129 @@
+//! What forbids to judge at all. Each rule yields a sentence.
+
+use std::time::Duration;
+
+use kab_evidence::clock::Mono;
+use kab_evidence::event::{Event, Happening};
+use kab_evidence::record::{CellRecord, RunRecord, RunState, StepRecord, Validity};
+
+use crate::measure::{CellMeasurements, StepMeasurements, subscribers_of};
+use crate::outcome::scheduled;
+use crate::value::{Nanos, grouped};
+
+/// A generator this late (99th percentile, or the maximum of fewer than 100
+/// operations) kept no schedule at all. Claims ask for less through `needs`;
+/// this limit is only there so that no claim can forget to.
+pub const GROSS_LATENESS: Duration = Duration::from_millis(500);
+
+/// Adds `reasons` to `validity`, each only once: a run may be judged again.
+pub fn doubt(validity: &mut Validity, reasons: impl IntoIterator<Item = String>) {
+    for reason in reasons {
+        if !validity.invalid_because.contains(&reason) {
+            validity.doubt(reason);
+        }
+    }
+}
+
+/// What speaks against the whole run.
+pub fn run_doubts(record: &RunRecord, events: &[Event]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    match &record.state {
+        RunState::Complete => {}
+        RunState::Running => {
+            doubts.push("The run did not end: kab was killed, or is still at it.".into());
+        }
+        RunState::Interrupted => doubts.push("The run was interrupted.".into()),
+        RunState::Failed { reason } => {
+            doubts.push(format!("The run could not go on: {}.", reason.trim_end_matches('.')));
+        }
+    }
+    if record.cells.is_empty() {
+        doubts.push("Nothing was measured: no cell was begun.".into());
+        doubts.extend(events.iter().filter_map(death));
+    }
+    doubts
+}
+
+/// What speaks against cell `index` of `record`.
+pub fn cell_doubts(
+    record: &RunRecord,
+    index: usize,
+    measured: &CellMeasurements,
+    events: &[Event],
+) -> Vec<String> {
+    let Some(cell) = record.cells.get(index) else { return Vec::new() };
+    let mut doubts = Vec::new();
+    for step in &cell.steps {
+        doubts.extend(step_doubts(step, measured.step(&step.name)));
+    }
+    for file in &measured.join.truncated {
+        doubts.push(format!("{file} ends in the middle of a line: its writer was killed."));
+    }
+    if measured.join.unfinished > 0 {
+        doubts.push(format!(
+            "The gateway saw {} that the ledger does not know.",
+            several(measured.join.unfinished, "request")
+        ));
+    }
+    let after = index.checked_sub(1).and_then(|i| record.cells.get(i)).and_then(end);
+    let here = |event: &&Event| {
+        after.is_none_or(|after| event.at > after) && end(cell).is_none_or(|end| event.at <= end)
+    };
+    doubts.extend(events.iter().filter(here).filter_map(death));
+    doubts
+}
+
+fn step_doubts(step: &StepRecord, measured: Option<&StepMeasurements>) -> Vec<String> {
+    let name = &step.name;
+    let mut doubts = Vec::new();
+    if step.ended.is_none() {
+        doubts.push(format!("Step {name} did not end."));
+    } else if step.verb == "load" && scheduled(step).is_none() {
+        doubts.push(format!(
+            "Step {name} does not say how many operations it scheduled, so nothing says that the ledger is whole."
+        ));
+    }
+    if step.verb == "subscribe" && step.ended.is_some() && subscribers_of(step).is_none() {
+        doubts.push(format!("Step {name} does not say how many subscribers it started."));
+    }
+    let Some(measured) = measured else { return doubts };
+    if let Some(ops) = &measured.ops {
+        let planned = ops.scheduled.unwrap_or(ops.recorded);
+        if ops.recorded != planned {
+            doubts.push(format!(
+                "Step {name} scheduled {}, but the ledger holds {}.",
+                several(planned, "operation"),
+                grouped(ops.recorded)
+            ));
+        }
+    }
+    if let Some(delivery) = measured.delivery.as_ref().filter(|d| d.unknown > 0) {
+        doubts.push(format!(
+            "{} of step {name} came from a subscriber that no step started.",
+            several(delivery.unknown, "notification")
+        ));
+    }
+    let late = measured.lateness.p99.or(measured.lateness.max).unwrap_or_default();
+    if step.verb == "load" && late > Nanos::from_seconds(GROSS_LATENESS.as_secs_f64()) {
+        doubts.push(format!(
+            "The generator of step {name} was late by {late} (limit {}): it kept no schedule.",
+            Nanos::from_seconds(GROSS_LATENESS.as_secs_f64())
+        ));
+    }
+    doubts
+}
+
+/// When the last step of `cell` ended; none if one did not.
+fn end(cell: &CellRecord) -> Option<Mono> {
+    let ends: Option<Vec<Mono>> = cell.steps.iter().map(|step| step.ended).collect();
+    ends?.into_iter().max()
+}
+
+fn death(event: &Event) -> Option<String> {
+    let Happening::ChildDied { name, how, .. } = &event.what else { return None };
+    Some(format!("{name} ended although nobody asked it to: {how}."))
+}
+
+fn several(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
+}

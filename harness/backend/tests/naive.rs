@@ -5,10 +5,10 @@ mod support;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Event;
+use kab_backend::naive::Deployed;
 use kab_evidence::id::OpId;
 use kab_evidence::ledger::Outcome;
 use kab_evidence::span::{Change, Span};
-use kab_backend::naive::Deployed;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::runtime::wait;
 use serde_json::{Value, json};
@@ -52,7 +52,9 @@ async fn a_write_goes_all_the_way_and_every_process_saw_it() {
     }
     let gateway = instance.spans("gateway");
     let Some((began, ended)) = gateway.iter().find_map(|span| match span {
-        Span::Gateway { op: Some(found), start, api_sent, api_done, end, rv, .. } if *found == op => {
+        Span::Gateway { op: Some(found), start, api_sent, api_done, end, rv, .. }
+            if *found == op =>
+        {
             assert!(start <= api_sent && api_sent <= api_done && api_done <= end);
             assert_eq!(rv.as_ref(), Some(&stored[0].rv));
             Some((*api_sent, *api_done))
@@ -140,7 +142,8 @@ async fn each_instance_judges_the_writes_of_the_other() {
     let op = OpId::new(5, 5);
     assert_eq!(one.create("mine", Some(op)).await.0, 200);
     other.stop("webhook").await;
-    let judged = |span: &Span| matches!(span, Span::Webhook { op: Some(found), .. } if *found == op);
+    let judged =
+        |span: &Span| matches!(span, Span::Webhook { op: Some(found), .. } if *found == op);
     assert!(other.spans("webhook").iter().any(judged));
 }
 
@@ -175,8 +178,7 @@ async fn a_subscriber_that_is_down_takes_the_informer_with_it() {
     let log = ended.log_tail.join("\n");
     assert!(log.contains("gave no answer (Connection refused"), "{log}");
     assert!(!log.contains("panicked"), "{log}");
-    let [Span::Informer { posted: Some(_), status: None, .. }] =
-        &instance.spans("informer-0")[..]
+    let [Span::Informer { posted: Some(_), status: None, .. }] = &instance.spans("informer-0")[..]
     else {
         panic!("{:?}", instance.spans("informer-0"))
     };
@@ -292,8 +294,12 @@ async fn nothing_of_an_instance_is_left_after_its_teardown() {
     let left = hooks.and_then(|hooks| hooks.webhooks).unwrap_or_default();
     assert!(!left.iter().any(|hook| ours(&hook.name)));
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(admin);
-    let ending = wait::await_condition(namespaces, "torn-down", |ns: Option<&k8s_openapi::api::core::v1::Namespace>| {
-        ns.is_none_or(|ns| ns.metadata.deletion_timestamp.is_some())
-    });
+    let ending = wait::await_condition(
+        namespaces,
+        "torn-down",
+        |ns: Option<&k8s_openapi::api::core::v1::Namespace>| {
+            ns.is_none_or(|ns| ns.metadata.deletion_timestamp.is_some())
+        },
+    );
     ending.await.unwrap();
 }

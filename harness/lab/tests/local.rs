@@ -105,10 +105,8 @@ async fn two_labs_at_once_are_two() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let supervisor = Supervisor::new().unwrap();
     let spec = LocalSpec::default();
-    let (one, two) = tokio::join!(
-        start(&spec, one.path(), &supervisor),
-        start(&spec, two.path(), &supervisor)
-    );
+    let (one, two) =
+        tokio::join!(start(&spec, one.path(), &supervisor), start(&spec, two.path(), &supervisor));
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_ne!(one.server(), two.server());
     // Each has an authority of its own.

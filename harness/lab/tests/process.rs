@@ -24,11 +24,15 @@ async fn started(supervisor: &Supervisor, dir: &Path, script: &str) -> (Child, S
 #[tokio::test]
 async fn a_death_comes_with_its_status_and_the_end_of_the_log() {
     let (dir, supervisor) = (tempfile::tempdir().unwrap(), Supervisor::new().unwrap());
-    let script = "i=0; while [ $i -lt 50 ]; do echo line $i; i=$((i+1)); done; echo bad >&2; exit 3";
+    let script =
+        "i=0; while [ $i -lt 50 ]; do echo line $i; i=$((i+1)); done; echo bad >&2; exit 3";
     let mut deaths = supervisor.deaths();
     let child = supervisor.spawn(sh(dir.path(), script)).unwrap();
     let death = deaths.recv().await.unwrap();
-    assert_eq!((death.name.as_str(), death.pid, death.how.as_str()), ("sh", child.pid(), "exit status 3"));
+    assert_eq!(
+        (death.name.as_str(), death.pid, death.how.as_str()),
+        ("sh", child.pid(), "exit status 3")
+    );
     assert_eq!(death.log_tail.len(), 15);
     assert_eq!(death.log_tail[13..], ["line 49", "bad"]);
     assert_eq!(child.ended().await.status, Some(3));
@@ -140,7 +144,8 @@ async fn a_panic_kills_too() {
 async fn children_outlive_the_thread_that_asked_for_them() {
     let dir = tempfile::tempdir().unwrap();
     let supervisor = std::sync::Arc::new(Supervisor::new().unwrap());
-    let (asking, spec) = (supervisor.clone(), sh(dir.path(), "echo ready; exec sleep 1000").lines());
+    let (asking, spec) =
+        (supervisor.clone(), sh(dir.path(), "echo ready; exec sleep 1000").lines());
     let child = std::thread::spawn(move || asking.spawn(spec).unwrap()).join().unwrap();
     assert_eq!(child.take_lines().unwrap().recv().await.unwrap(), "ready");
     child.signal(Signal::TERM);

@@ -242,23 +242,26 @@ fn late(progress: &Progress) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
     use rustix::net::{RecvFlags, recv};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
 
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// Answers one request on each connection, then closes it without a word,
-    /// and says so.
-    async fn closes_idle_connections(listener: TcpListener, closed: tokio::sync::mpsc::Sender<()>) {
-        while let Ok((mut stream, _)) = listener.accept().await {
+    /// Answers one request on each connection, and when told to, closes it
+    /// without a word to the client.
+    fn closes_idle_connections(listener: &TcpListener, close: &mpsc::Receiver<()>) {
+        while let Ok((mut stream, _)) = listener.accept() {
             let mut request = [0; 4096];
-            assert!(stream.read(&mut request).await.unwrap() > 0);
-            stream.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
-            drop(stream);
-            closed.send(()).await.unwrap();
+            assert!(stream.read(&mut request).unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            if close.recv().is_err() {
+                return;
+            }
         }
     }
 
@@ -267,18 +270,20 @@ mod tests {
         Transport::new(&Target { address, path: "/api/todo".into(), classify }).unwrap()
     }
 
+    /// The runtime gets no turn between the closing and the next request, so
+    /// that it cannot have told of it: the socket must be asked.
     #[tokio::test]
     async fn an_idle_connection_that_was_closed_costs_no_operation() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let transport = transport(listener.local_addr().unwrap());
-        let (closed, mut has_closed) = tokio::sync::mpsc::channel(1);
-        tokio::spawn(closes_idle_connections(listener, closed));
+        let (close, told) = mpsc::channel();
+        std::thread::spawn(move || closes_idle_connections(&listener, &told));
         for n in 0..20 {
             let request = transport.create(OpId::new(1, n), Bytes::from_static(b"{}"));
             let answer = transport.send(request, MINUTE).await;
             assert_eq!(answer.class, "http-201", "request {n}: {answer:?}");
-            has_closed.recv().await.unwrap();
-            // The connection is in the pool, and its end has reached this side.
+            close.send(()).unwrap();
+            // Until the end of the pooled connection has reached this side.
             let idle = transport.idle.lock().unwrap().pop().unwrap();
             while recv(idle.probe(), &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_err()
             {

@@ -1,39 +1,32 @@
 //! CEL in claims: it must parse, speak of things that are measured, and fit
 //! their types. The last is found by trying it on sample values.
 
+mod types;
+
+use std::thread;
+
+use cel::Program;
 use cel::common::ast::Expr;
 use cel::parser::Expression;
-use cel::{Context, ExecutionError, Program, Value};
 
 use crate::inside;
 use crate::measure;
-use crate::problem::Problem;
+use crate::problem::{Problem, SHOWN};
 use crate::source::Place;
-use crate::suggest::{nearest, suggestion};
+use crate::suggest::suggestion;
 use crate::tree::Node;
 
 /// An expression longer than this is a mistake, and slow to parse.
 const LONGEST: usize = 2_000;
 
-/// Functions worth suggesting; what exists is decided by trying.
-const FUNCTIONS: [&str; 16] = [
-    "all",
-    "bool",
-    "contains",
-    "double",
-    "duration",
-    "endsWith",
-    "exists",
-    "exists_one",
-    "filter",
-    "has",
-    "int",
-    "map",
-    "matches",
-    "size",
-    "startsWith",
-    "string",
-];
+/// More brackets and operators than this (see [`complexity`]) are refused: the
+/// parser recurses, and an unoptimised build takes up to 200 KiB of stack for
+/// each bracket and 50 KiB for each operator. 100 fit into 8 MiB, the stack of
+/// a main thread, so that whoever evaluates the expression later is safe, too.
+const MOST_COMPLEX: usize = 100;
+
+/// Stack for checking expressions, whatever thread the caller is on.
+const STACK: usize = 16 << 20;
 
 /// What a claim may know of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +41,54 @@ pub struct StepFacts<'a> {
     pub checked: bool,
 }
 
+/// What is wrong with `expressions`. Stops once there is enough to do.
+pub fn problems(expressions: &[&Node], steps: &[StepFacts<'_>]) -> Vec<Problem> {
+    let check = || {
+        let mut problems = Vec::new();
+        for node in expressions {
+            problems.extend(expression(node, steps));
+            if problems.len() > SHOWN {
+                break;
+            }
+        }
+        problems
+    };
+    thread::scope(|scope| {
+        let checked = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, check);
+        let unchecked = || {
+            let first = expressions.first().map(|node| node.place.first_line());
+            first.map(|place| Problem::new(place, "the CEL of the claims could not be checked"))
+        };
+        let checked = checked.ok().and_then(|thread| thread.join().ok());
+        checked.unwrap_or_else(|| unchecked().into_iter().collect())
+    })
+}
+
+/// How deep the parser may have to recurse, in operators.
+fn complexity(text: &str) -> usize {
+    let weight = |c: char| match c {
+        '(' | '[' | '{' => 4,
+        '+' | '-' | '*' | '/' | '%' | '<' | '>' | '=' | '?' => 1,
+        _ => 0,
+    };
+    text.chars().map(weight).sum()
+}
+
 /// What is wrong with the expression in `node`.
-pub fn problems(node: &Node, steps: &[StepFacts<'_>]) -> Vec<Problem> {
+fn expression(node: &Node, steps: &[StepFacts<'_>]) -> Vec<Problem> {
     let Some(text) = node.text() else { return Vec::new() };
     if text.len() > LONGEST {
         let message = format!("an expression of {} bytes; at most {LONGEST} are read", text.len());
         return vec![Problem::new(node.place.first_line(), message)];
+    }
+    if complexity(text) > MOST_COMPLEX {
+        return vec![
+            Problem::new(
+                node.place.first_line(),
+                "too many brackets and operators in one expression",
+            )
+            .help("split it into several `needs`"),
+        ];
     }
     let expression = Checked { node, text, steps };
     let program = match Program::compile(text) {
@@ -241,82 +276,6 @@ impl Checked<'_> {
         let start = if field { start + 1 + gap } else { start };
         self.place(start, start + name.chars().count())
     }
-
-    /// Tries the expression on sample values: it must yield true or false.
-    fn types(&self, program: &Program) -> Option<Problem> {
-        let steps = self.steps.iter().filter(|step| ["load", "seed"].contains(&step.verb));
-        let context = measure::sample(steps.map(|step| step.name));
-        let whole = program.expression();
-        if let Some((id, error)) = misfit(whole, &context) {
-            return Some(self.misfit(program, id, &error));
-        }
-        let kind = match Value::resolve(whole, &context) {
-            Ok(Value::Bool(_)) | Err(_) => return None,
-            Ok(value) => value.type_of().to_string(),
-        };
-        let message = format!("this is not true or false, but a value of type {kind}");
-        let place = self.place(0, self.text.trim_end().chars().count());
-        Some(Problem::new(place, message).help("compare it with something"))
-    }
-
-    fn misfit(&self, program: &Program, id: u64, error: &ExecutionError) -> Problem {
-        let (start, last) = self.token(program, id).unwrap_or((0, 0));
-        // A call's offset is its bracket; the name stands before it.
-        let characters: Vec<char> = self.text.chars().collect();
-        let word = |c: &&char| c.is_alphanumeric() || **c == '_';
-        let name = characters[..start.min(characters.len())].iter().rev().take_while(word).count();
-        let place = match characters.get(start) {
-            Some('(') => self.place(start - name, start),
-            _ => self.place(start, last + 1),
-        };
-        match error {
-            ExecutionError::NoSuchOverload(overload) => {
-                let types: Vec<_> = overload.argument_types().iter().map(|t| short(t)).collect();
-                unfit(place, overload.function().trim_matches('_'), &types)
-            }
-            ExecutionError::UnsupportedBinaryOperator(name, left, right) => {
-                let types = [left, right].map(|value| value.type_of().to_string());
-                let signs = [("add", "+"), ("sub", "-"), ("mul", "*"), ("div", "/"), ("rem", "%")];
-                let sign = signs.iter().find(|(n, _)| n == name).map_or(*name, |(_, sign)| sign);
-                unfit(place, sign, &types.each_ref().map(|t| short(t)))
-            }
-            ExecutionError::FunctionError { function, .. } if function == "duration" => {
-                Problem::new(place, "this is not a duration that CEL reads").help(
-                    "as in `duration(\"1s\")`, `duration(\"250ms\")` or `duration(\"1m30s\")`",
-                )
-            }
-            ExecutionError::UndeclaredReference(name) => {
-                let help = nearest(name, FUNCTIONS).map(|name| format!("did you mean `{name}`?"));
-                Problem::new(place, format!("there is no function `{name}`")).maybe_help(help)
-            }
-            ExecutionError::FunctionError { function, message } => {
-                Problem::new(place, format!("`{function}` cannot do this: {message}"))
-            }
-            other => Problem::new(place, format!("this cannot be evaluated: {other}")),
-        }
-    }
-}
-
-/// An operator or function that does not take what it is given.
-fn unfit(place: Place, operator: &str, types: &[&str]) -> Problem {
-    let help =
-        match (types.contains(&"int") && types.contains(&"double"), types.contains(&"duration")) {
-            (true, _) => Some("convert the int, as in `double(write.ops.ok)`"),
-            (_, true) => Some("write a duration as `duration(\"1s\")`"),
-            _ => None,
-        };
-    let message = format!("`{operator}` does not work on {}", types.join(" and "));
-    Problem::new(place, message).maybe_help(help.map(str::to_owned))
-}
-
-/// `google.protobuf.Duration` is called `duration` in CEL's own text.
-fn short(kind: &str) -> &str {
-    match kind {
-        "google.protobuf.Duration" => "duration",
-        "google.protobuf.Timestamp" => "timestamp",
-        "float" => "double",
-        other => other,
-    }
 }
 
 /// The names of `a.b.c`, each with its node; none if it is more than names.
@@ -335,28 +294,5 @@ fn chain(expression: &Expression) -> Option<Vec<(u64, &str)>> {
             }
             _ => return None,
         }
-    }
-}
-
-/// The innermost part that cannot be evaluated because of its types. Parts of
-/// comprehensions are tried only as a whole: their variables are not known.
-fn misfit(expression: &Expression, context: &Context<'_, '_>) -> Option<(u64, ExecutionError)> {
-    if let Expr::Call(call) = &expression.expr {
-        let mut operands = call.target.as_deref().into_iter().chain(&call.args);
-        if let Some(inner) = operands.find_map(|operand| misfit(operand, context)) {
-            return Some(inner);
-        }
-    }
-    match Value::resolve(expression, context) {
-        // These depend on the values, and samples are not the values.
-        Ok(_)
-        | Err(
-            ExecutionError::NoSuchKey(_)
-            | ExecutionError::DivisionByZero(_)
-            | ExecutionError::RemainderByZero(_)
-            | ExecutionError::Overflow(..)
-            | ExecutionError::IndexOutOfBounds(_),
-        ) => None,
-        Err(error) => Some((expression.id, error)),
     }
 }

@@ -26,12 +26,26 @@ use Kind::{Bool, Double, Duration, Group, Int, Open};
 
 /// A distribution of durations.
 const LATENCIES: Kind = Group(&[
+    ("count", Int),
     ("p50", Duration),
     ("p90", Duration),
     ("p99", Duration),
     ("p999", Duration),
     ("max", Duration),
     ("mean", Duration),
+]);
+
+/// A distribution over all operations whose end is known, and over the
+/// acknowledged ones.
+const LATENCIES_AND_OK: Kind = Group(&[
+    ("count", Int),
+    ("p50", Duration),
+    ("p90", Duration),
+    ("p99", Duration),
+    ("p999", Duration),
+    ("max", Duration),
+    ("mean", Duration),
+    ("ok", LATENCIES),
 ]);
 
 /// What is measured of a `load` or `seed` step, under the step's name.
@@ -48,13 +62,15 @@ pub const STEP: Kind = Group(&[
         ]),
     ),
     ("rate", Group(&[("intended", Double), ("achieved", Double)])),
-    ("response", LATENCIES),
-    ("service", LATENCIES),
+    ("classes", Open),
+    ("response", LATENCIES_AND_OK),
+    ("service", LATENCIES_AND_OK),
     ("lateness", LATENCIES),
     (
         "delivery",
         Group(&[
             ("subscribers", Int),
+            ("acknowledged", Int),
             ("expected", Int),
             ("delivered", Int),
             ("lost", Int),

@@ -74,10 +74,10 @@ pub struct Spec {
     #[schemars(extend("propertyNames" = { "pattern": "^[a-z][a-zA-Z0-9]*$" }))]
     pub matrix: BTreeMap<String, Axis>,
     /// What is done, in order.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 1000))]
     pub steps: Vec<Step>,
     /// What is judged afterwards.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 1000))]
     pub claims: Vec<Claim>,
 }
 
@@ -190,6 +190,7 @@ pub struct Claim {
     pub statement: String,
     /// What must hold before either may be said: CEL, each true or false.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
     pub needs: Vec<String>,
     /// What confirms it: CEL over the measurements.
     pub confirmed: String,

@@ -9,7 +9,7 @@ use miette::{
 use crate::source::Place;
 
 /// At most so many problems are shown.
-const SHOWN: usize = 20;
+pub(crate) const SHOWN: usize = 20;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq)]

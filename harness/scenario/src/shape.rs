@@ -8,7 +8,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use crate::model::Verb;
-use crate::problem::Problem;
+use crate::problem::{Problem, SHOWN};
 use crate::schema::{resolved, schema};
 use crate::source::Place;
 use crate::suggest::{nearest, one_of, quoted, suggestion};
@@ -55,6 +55,7 @@ fn translate(root: &Node, error: &ValidationError<'_>) -> Vec<Problem> {
         Kind::PropertyNames { error } => vec![at.wrong_key(error)],
         Kind::Minimum { limit } => vec![at.problem(format!("must be at least {limit}"))],
         Kind::Maximum { limit } => vec![at.problem(format!("must be at most {limit}"))],
+        Kind::MaxItems { limit } => vec![at.problem(format!("must have at most {limit} items"))],
         Kind::MinItems { .. } => vec![at.problem("must not be empty".to_owned())],
         _ => vec![at.problem(format!("is not allowed here: {error}"))],
     }
@@ -112,7 +113,7 @@ impl Hurt<'_> {
             Problem::new(place, message)
                 .maybe_help(suggestion(name, names).or_else(|| self.fields()))
         };
-        unexpected.iter().map(one).collect()
+        unexpected.iter().take(SHOWN).map(one).collect()
     }
 
     fn key_place(&self, name: &str) -> Place {

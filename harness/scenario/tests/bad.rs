@@ -2,6 +2,8 @@
 //! somebody last looked at it: `INSTA_UPDATE=always cargo test -p kab-scenario`
 //! and read the difference.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 
 use kab_scenario::{Style, load};

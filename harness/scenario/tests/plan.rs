@@ -1,5 +1,7 @@
 //! What a scenario becomes before it is run.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use kab_scenario::{Loaded, Plan, PlanError, load, load_text};
 
 fn quickstart(sets: &[&str]) -> Loaded {

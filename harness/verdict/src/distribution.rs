@@ -20,7 +20,7 @@ const P99: Fraction = (99, 100);
 const P999: Fraction = (999, 1000);
 
 /// Bins of a histogram in each decade.
-const BINS_A_DECADE: u32 = 8;
+const BINS_A_DECADE: u32 = 16;
 
 /// Samples in rising order.
 #[derive(Debug, Default)]

@@ -42,8 +42,8 @@ impl Paths {
             // A class that never occurred occurred 0 times, if any was counted.
             None => {
                 let (step, class) = path.split_once(".classes.")?;
-                let counted = self.get(&format!("{step}.ops.recorded"))?;
-                (!class.is_empty() && counted != Value::Count(0)).then_some(Value::Count(0))
+                let counted = self.get(&format!("{step}.ops.sent")).is_some();
+                (!class.is_empty() && counted).then_some(Value::Count(0))
             }
         }
     }
@@ -137,8 +137,6 @@ fn ops(at: &mut Place<'_>, ops: Option<&Ops>) {
     at.count("scheduled", ops.and_then(|o| o.scheduled));
     // Without a single line in the ledger, no count of it says anything.
     let ops = ops.filter(|o| o.recorded > 0);
-    at.count("recorded", ops.map(|o| o.recorded));
-    at.count("unrecorded", ops.map(|o| o.unrecorded));
     at.count("sent", ops.map(|o| o.sent));
     at.count("ok", ops.map(|o| o.ok));
     at.count("failed", ops.map(|o| o.failed));
@@ -147,7 +145,8 @@ fn ops(at: &mut Place<'_>, ops: Option<&Ops>) {
 }
 
 fn summary(at: &mut Place<'_>, of: Option<&Summary>) {
-    at.count("count", of.map(|s| s.count));
+    // No samples are no data, not a count of 0 that might satisfy a claim.
+    at.count("count", of.map(|s| s.count).filter(|count| *count > 0));
     at.length("p50", of.and_then(|s| s.p50));
     at.length("p90", of.and_then(|s| s.p90));
     at.length("p99", of.and_then(|s| s.p99));
@@ -169,7 +168,6 @@ fn delivery(at: &mut Place<'_>, of: Option<&Delivery>) {
     at.count("lost", of.map(|d| d.lost));
     at.count("duplicated", of.map(|d| d.duplicated));
     at.count("unacknowledged", of.map(|d| d.unacknowledged));
-    at.count("unknown", of.map(|d| d.unknown));
     at.group("lag", of.map(|d| &d.lag), summary);
 }
 
@@ -222,5 +220,46 @@ impl Tree {
         let map: HashMap<String, cel::Value> =
             branches.map(|(name, tree)| (name, tree.into_cel())).collect();
         map.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kab_scenario::measure::{Kind, STEP};
+
+    use super::*;
+
+    /// Every name below `kind`, as the scenario format knows it. What is open
+    /// there has no names to compare.
+    fn names(kind: Kind, at: &str, into: &mut BTreeSet<String>) {
+        match kind {
+            Kind::Group(fields) => {
+                fields.iter().for_each(|(name, kind)| names(*kind, &format!("{at}.{name}"), into));
+            }
+            Kind::Open => {}
+            _ => {
+                into.insert(at.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn a_scenario_may_name_exactly_what_is_measured() {
+        let mut allowed = BTreeSet::new();
+        names(STEP, "write", &mut allowed);
+        let known = Paths::known("write");
+        let measured: BTreeSet<String> = known
+            .iter()
+            .map(|(path, _)| path.to_owned())
+            .filter(|path| !path.starts_with("write.waterfall."))
+            .collect();
+        assert_eq!(allowed, measured);
+    }
+
+    #[test]
+    fn a_step_without_evidence_has_names_but_no_values() {
+        assert!(Paths::known("write").iter().all(|(_, value)| value.is_none()));
     }
 }

@@ -121,7 +121,7 @@ fn end(cell: &CellRecord) -> Option<Mono> {
 
 fn death(event: &Event) -> Option<String> {
     let Happening::ChildDied { name, how, .. } = &event.what else { return None };
-    Some(format!("{name} ended although nobody asked it to: {how}."))
+    Some(format!("Process {name} ended although nobody asked it to: {how}."))
 }
 
 fn several(count: u64, what: &str) -> String {

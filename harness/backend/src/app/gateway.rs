@@ -29,8 +29,13 @@ use super::{AppError, GRACE, announce, any_loopback_port, failed, terminated};
 use crate::client::connect;
 use crate::entity::{API_VERSION, KIND, Todo};
 
+pub(crate) mod messages;
 mod upstream;
 
+use messages::{
+    Item, NewTodo, Notification, Object, ObjectHead, ObjectSpec, Refusal, Stock, Stored,
+    StoredHead, TodoView, ValidateRequest, ValidateResponse,
+};
 use upstream::{Answer, Upstream};
 
 /// Longest request body taken, in bytes: the default limit of Kestrel, which
@@ -50,115 +55,6 @@ pub struct GatewayConfig {
     /// Where to listen; a free loopback port unless given.
     #[serde(default = "any_loopback_port")]
     pub listen: SocketAddr,
-}
-
-/// Body of `POST /api/todo`.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct NewTodo<'a> {
-    #[serde(borrow)]
-    pub(crate) code: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(crate) message: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(crate) when: Cow<'a, str>,
-}
-
-/// The object that a create sends to the apiserver.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Object<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: ObjectHead<'a>,
-    spec: ObjectSpec<'a>,
-}
-
-#[derive(Serialize)]
-struct ObjectHead<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annotations: Option<BTreeMap<&'static str, OpId>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ObjectSpec<'a> {
-    #[serde(borrow)]
-    message: Cow<'a, str>,
-    #[serde(borrow)]
-    when: Cow<'a, str>,
-}
-
-/// What the gateway reads of the stored object.
-#[derive(Deserialize)]
-struct Stored {
-    metadata: StoredHead,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredHead {
-    uid: String,
-    resource_version: String,
-}
-
-/// What the gateway reads of a list.
-#[derive(Deserialize)]
-struct Stock<'a> {
-    #[serde(borrow)]
-    items: Vec<Item<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Item<'a> {
-    #[serde(borrow)]
-    metadata: ItemHead<'a>,
-    #[serde(borrow)]
-    spec: ObjectSpec<'a>,
-}
-
-#[derive(Deserialize)]
-struct ItemHead<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    uid: Cow<'a, str>,
-}
-
-/// A Todo as the gateway's clients see it.
-#[derive(Serialize)]
-struct TodoView<'a> {
-    id: &'a str,
-    code: &'a str,
-    message: &'a str,
-    when: &'a str,
-}
-
-#[derive(Deserialize)]
-struct ValidateRequest<'a> {
-    #[serde(borrow)]
-    raw: Cow<'a, str>,
-}
-
-#[derive(Serialize)]
-struct ValidateResponse {
-    valid: bool,
-    message: Option<String>,
-}
-
-/// Body of `POST /api/todonotifications`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Notification {
-    todo_id: String,
-    issued_at: String,
-}
-
-/// Body of every refusal.
-#[derive(Serialize)]
-struct Refusal<'a> {
-    message: Cow<'a, str>,
-    code: Option<u16>,
-    status: &'a str,
 }
 
 struct Gateway {
@@ -223,10 +119,7 @@ async fn create(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
             name: &new.code,
             annotations: op.map(|op| BTreeMap::from([(OP_ANNOTATION, op)])),
         },
-        spec: ObjectSpec {
-            message: Cow::Borrowed(&new.message),
-            when: Cow::Borrowed(&new.when),
-        },
+        spec: ObjectSpec { message: Cow::Borrowed(&new.message), when: Cow::Borrowed(&new.when) },
     };
     let object = match serde_json::to_vec(&object) {
         Ok(object) => object,
@@ -380,3 +273,6 @@ fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
         Err(e) => (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,9 +124,7 @@ impl Reflector {
             let at = Mono::now();
             events += 1;
             let (change, todo) = match event {
-                Ok(WatchEvent::Added(todo) | WatchEvent::Modified(todo)) => {
-                    (Change::Applied, todo)
-                }
+                Ok(WatchEvent::Added(todo) | WatchEvent::Modified(todo)) => (Change::Applied, todo),
                 Ok(WatchEvent::Deleted(todo)) => (Change::Deleted, todo),
                 Ok(WatchEvent::Bookmark(bookmark)) => {
                     revision.clone_from(&bookmark.metadata.resource_version);

@@ -109,9 +109,8 @@ struct Webhook {
 
 /// Serves until SIGTERM.
 pub(super) async fn run(config: WebhookConfig, spans: Arc<Spans>) -> Result<(), AppError> {
-    let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(failed(format!("reading {}", path.display())))
-    };
+    let read =
+        |path: &PathBuf| std::fs::read(path).map_err(failed(format!("reading {}", path.display())));
     let tls = RustlsConfig::from_pem(read(&config.certificate)?, read(&config.key)?)
         .await
         .map_err(failed(format!("using the certificate {}", config.certificate.display())))?;
@@ -204,3 +203,6 @@ impl Webhook {
         Ok(serde_json::from_slice(&body).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests;

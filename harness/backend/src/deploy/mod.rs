@@ -138,8 +138,11 @@ where
 /// Waits until the Todo's definition is established and its collection served.
 pub(crate) async fn await_served(client: &Client, namespace: &str) -> Result<(), DeployError> {
     let what = || format!("{CRD_NAME} is served");
-    let established =
-        wait::await_condition(Api::all(client.clone()), CRD_NAME, wait::conditions::is_crd_established());
+    let established = wait::await_condition(
+        Api::all(client.clone()),
+        CRD_NAME,
+        wait::conditions::is_crd_established(),
+    );
     match tokio::time::timeout(PATIENCE, established).await {
         Ok(Ok(_)) => {}
         Ok(Err(e)) => return Err(awaiting(what(), e)),
@@ -177,11 +180,7 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), DeployErr
         options.write(true).create(true).truncate(true).mode(0o600);
         options.open(path)?.write_all(content)
     };
-    write().map_err(|source| DeployError::File {
-        action: "writing",
-        path: path.to_owned(),
-        source,
-    })
+    write().map_err(|source| DeployError::File { action: "writing", path: path.to_owned(), source })
 }
 
 /// Writes `value` as JSON to a file that only its owner may read.

@@ -13,15 +13,14 @@ use kab_lab::process::{Child, Supervisor};
 use kube::Client;
 use kube::api::{Api, ListParams};
 
-use crate::app::gateway::{GatewayConfig, NewTodo};
+use crate::app::gateway::GatewayConfig;
+use crate::app::gateway::messages::NewTodo;
 use crate::app::informer::{InformerConfig, Recording};
 use crate::app::webhook::WebhookConfig;
 use crate::client::connect;
 use crate::deploy::access::{Rule, grant};
 use crate::deploy::process::{Running, start};
-use crate::deploy::{
-    DeployError, DeploySpec, apply, await_served, certificate, write_private,
-};
+use crate::deploy::{DeployError, DeploySpec, apply, await_served, certificate, write_private};
 use crate::entity::{CRD_NAME, GROUP, PLURAL, Todo};
 
 mod admission;
@@ -121,10 +120,7 @@ async fn make_ground(
         apply(&namespaces, manager, name, &namespace),
         apply(&definitions, manager, CRD_NAME, &definition),
     )?;
-    Ok(teardown::Made {
-        namespace: had_namespace.is_none(),
-        definition: had_definition.is_none(),
-    })
+    Ok(teardown::Made { namespace: had_namespace.is_none(), definition: had_definition.is_none() })
 }
 
 /// The Todo's definition. The origin's has no schema (defect 2); today's API

@@ -2,6 +2,9 @@
 //! the naive system in namespaces of their own, and a subscriber that tells
 //! what it got.
 
+// Helpers of tests are tests, to everybody but clippy.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -148,8 +151,7 @@ impl Instance {
 }
 
 pub async fn send(request: http::Request<Full<bytes::Bytes>>) -> (StatusCode, Value) {
-    let client =
-        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
     let response = client.request(request).await.unwrap();
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -174,9 +176,8 @@ pub struct Subscriber {
 impl Subscriber {
     pub async fn new() -> Self {
         let (sender, received) = mpsc::unbounded_channel();
-        let app = axum::Router::new()
-            .route("/api/todonotifications", post(receive))
-            .with_state(sender);
+        let app =
+            axum::Router::new().route("/api/todonotifications", post(receive)).with_state(sender);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });

@@ -53,11 +53,8 @@ pub enum BuildError {
 
 /// What the built program is called in the cache: it changes with its sources.
 pub(super) fn cache_name() -> String {
-    let sources = Sha256::new()
-        .chain_update(MAIN_GO)
-        .chain_update(GO_MOD)
-        .chain_update(GO_SUM)
-        .finalize();
+    let sources =
+        Sha256::new().chain_update(MAIN_GO).chain_update(GO_MOD).chain_update(GO_SUM).finalize();
     format!("controlplane-{}", &hex(&sources)[..12])
 }
 
@@ -112,7 +109,16 @@ pub(super) fn build(
          -X {said_version}Minor={minor}"
     );
     // The same flags everywhere: Go's build cache then serves every build.
-    run(&["build", "-trimpath", "-buildvcs=false", "-ldflags", &ldflags, "-o", "controlplane", "."])?;
+    run(&[
+        "build",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        &ldflags,
+        "-o",
+        "controlplane",
+        ".",
+    ])?;
     Ok((folder.join("controlplane"), format!("built from controlplane/ with {version}")))
 }
 

@@ -10,7 +10,6 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -50,8 +49,7 @@ pub(super) struct Filling<'a> {
 
 impl Cache {
     pub(super) fn new(root: &Path) -> Self {
-        let versions =
-            format!("kubernetes-{KUBERNETES_VERSION}+etcd-{ETCD_VERSION}-linux-{ARCH}");
+        let versions = format!("kubernetes-{KUBERNETES_VERSION}+etcd-{ETCD_VERSION}-linux-{ARCH}");
         Self { folder: root.join("assets/v1").join(versions), memory: Memory::new(root) }
     }
 
@@ -116,10 +114,14 @@ impl Filling<'_> {
         self.cache.folder.join(format!(".partial-{sha256}"))
     }
 
-    /// Puts the whole and tested program `made` into the cache as `name`.
-    pub(super) fn put(&self, name: &str, made: &Path, origin: String) -> io::Result<(PathBuf, Label)> {
+    /// Puts the whole, executable and tested program `made` into the cache as `name`.
+    pub(super) fn put(
+        &self,
+        name: &str,
+        made: &Path,
+        origin: String,
+    ) -> io::Result<(PathBuf, Label)> {
         let program = self.cache.folder.join(name);
-        fs::set_permissions(made, fs::Permissions::from_mode(0o755))?;
         File::open(made)?.sync_all()?;
         // Without its label the old program, if any, counts as broken.
         remove_if_there(&self.cache.label(name))?;

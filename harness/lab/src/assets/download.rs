@@ -44,7 +44,9 @@ pub enum DownloadError {
         why: String,
     },
     /// The server does not have it, or does not give it.
-    #[error("downloading {url}: the server answered {status}; if it is a mirror, is its base address right?")]
+    #[error(
+        "downloading {url}: the server answered {status}; if it is a mirror, is its base address right?"
+    )]
     Refused {
         /// The file.
         url: String,
@@ -72,7 +74,9 @@ pub enum DownloadError {
         why: String,
     },
     /// What came is not the file that is pinned.
-    #[error("downloading {url}: its SHA-256 is {found}, not the pinned {pinned}; it was thrown away")]
+    #[error(
+        "downloading {url}: its SHA-256 is {found}, not the pinned {pinned}; it was thrown away"
+    )]
     Digest {
         /// The file.
         url: String,

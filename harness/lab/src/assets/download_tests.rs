@@ -209,8 +209,7 @@ fn a_stalled_download_is_noticed_and_goes_on() {
     download.run(&server.url(), &digest()).unwrap();
     assert_eq!(server.asked(), [0, 100_000, 100_000]);
 
-    let (server, download) =
-        (Server::start(body(), &[Manner::StallAfter(0)]), Download::new());
+    let (server, download) = (Server::start(body(), &[Manner::StallAfter(0)]), Download::new());
     let error = download.run(&server.url(), &digest()).unwrap_err();
     assert!(matches!(error, DownloadError::Stalled { done: 0, .. }), "{error}");
 }

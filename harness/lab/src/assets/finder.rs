@@ -1,13 +1,14 @@
 //! The search, step by step.
 
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{env, io};
 
 use super::build::{self, BuildError};
 use super::cache::{Cache, Filling, Label};
 use super::download::{Patience, Wanted, download, unpack};
-use super::pins::{ARCH, pin};
+use super::pins::{ARCH, Pin, pin};
 use super::probe::{self, Unusable, is_executable, series};
 use super::{Asset, Assets, Component, default_cache};
 use crate::progress::Progress;
@@ -79,7 +80,9 @@ pub enum AssetError {
         why: String,
     },
     /// There is no home folder, and nothing that stands for it.
-    #[error("there is no place for a cache: set KAB_CACHE to a folder (neither it nor HOME is set)")]
+    #[error(
+        "there is no place for a cache: set KAB_CACHE to a folder (neither it nor HOME is set)"
+    )]
     NoCache,
     /// The cache could not be written.
     #[error("using the cache {}: {source}; set KAB_CACHE to a folder with 500 MB free", cache.display())]
@@ -130,7 +133,14 @@ impl Finder {
         progress: &dyn Progress,
     ) -> Result<Assets, AssetError> {
         let find = |component| {
-            Search { finder: self, cache: Cache::new(&self.cache), component, progress }.run()
+            Search {
+                finder: self,
+                cache: Cache::new(&self.cache),
+                component,
+                pin: pin(component, ARCH),
+                progress,
+            }
+            .run()
         };
         Ok(Assets {
             etcd: find(Component::Etcd)?,
@@ -147,6 +157,8 @@ struct Search<'a> {
     finder: &'a Finder,
     cache: Cache,
     component: Component,
+    /// The release file, if one is pinned.
+    pin: Option<Pin>,
     progress: &'a dyn Progress,
 }
 
@@ -256,14 +268,14 @@ impl Search<'_> {
         let Some(base) = self.finder.mirrors.base(component) else {
             return Err(format!("downloading {component} is switched off"));
         };
-        let Some(pin) = pin(component, ARCH) else {
+        let Some(pin) = &self.pin else {
             return Err(format!("there is no pinned digest of {component} for {ARCH}"));
         };
         let url = format!("{}/{}", base.trim_end_matches('/'), pin.path);
         self.progress.say(&format!("downloading {url}"));
-        let partial = filling.partial(pin.sha256);
+        let partial = filling.partial(&pin.sha256);
         let wanted =
-            Wanted { what: component.name(), url: &url, sha256: pin.sha256, partial: &partial };
+            Wanted { what: component.name(), url: &url, sha256: &pin.sha256, partial: &partial };
         download(wanted, self.finder.patience, self.progress).map_err(|e| e.to_string())?;
         self.unpacked(filling, &url, &partial, pin.member.as_deref()).map_err(|e| e.to_string())
     }
@@ -284,6 +296,8 @@ impl Search<'_> {
             }
             None => std::fs::rename(partial, &program)?,
         }
+        make_executable(&program)?;
+        probe::version(&program, &[], self.component)?;
         let origin = format!("downloaded from {url}");
         let (program, label) = filling.put(self.component.name(), &program, origin)?;
         Ok(self.asset(program, vec![], label.origin)?)
@@ -295,13 +309,15 @@ impl Search<'_> {
         let workshop = filling.workshop().map_err(sources)?;
         let (program, origin) = build::build(&go, workshop.path(), self.progress)?;
         let leading = vec![self.component.name().to_owned()];
-        let (program, label) =
-            filling.put(&build::cache_name(), &program, origin).map_err(sources)?;
-        self.asset(program, leading, label.origin).map_err(|why| BuildError::Failed {
+        let useless = |why: Unusable| BuildError::Failed {
             command: "build".into(),
             how: "a program that does not work".into(),
             log_tail: vec![why.to_string()],
-        })
+        };
+        probe::version(&program, &leading, self.component).map_err(useless)?;
+        let (program, label) =
+            filling.put(&build::cache_name(), &program, origin).map_err(sources)?;
+        self.asset(program, leading, label.origin).map_err(useless)
     }
 
     /// Asks `program` what it is, and says where it was found.
@@ -323,10 +339,16 @@ impl Search<'_> {
         } else {
             format!("; kab is made for {made_for}, and uses this one as it is")
         };
-        self.progress.say(&format!(
-            "{component} {version}: {origin}, {}{other}",
-            program.display()
-        ));
+        self.progress
+            .say(&format!("{component} {version}: {origin}, {}{other}", program.display()));
         Ok(Asset { name: component.name().into(), program, leading_args, version, origin, sha256 })
     }
 }
+
+fn make_executable(file: &Path) -> io::Result<()> {
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(test)]
+#[path = "finder_tests.rs"]
+mod tests;

@@ -16,12 +16,12 @@ use std::path::PathBuf;
 
 use kab_evidence::record::AssetRecord;
 
-pub use cache::default_cache;
 pub use build::BuildError;
+pub use cache::default_cache;
 pub use download::Patience;
-pub use probe::Unusable;
 pub use finder::{AssetError, Finder, Mirrors};
 pub use pins::{ETCD_VERSION, KUBERNETES_VERSION};
+pub use probe::Unusable;
 
 /// A program that a lab is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -38,7 +38,7 @@ pub(super) struct Pin {
     /// The file below its mirror's base address.
     pub path: String,
     /// SHA-256 of the file as it is served, in hex.
-    pub sha256: &'static str,
+    pub sha256: String,
     /// If it is a `.tar.gz`: the file in it that is wanted.
     pub member: Option<String>,
 }
@@ -66,6 +66,7 @@ pub(super) fn pin(component: Component, arch: &str) -> Option<Pin> {
         }
         _ => return None,
     };
+    let sha256 = sha256.to_owned();
     Some(match component {
         Component::Etcd => {
             let folder = format!("etcd-{ETCD_VERSION}-linux-{arch}");

@@ -35,7 +35,9 @@ pub enum KeepError {
     #[error("there is no place for labs: set KAB_STATE to a folder (neither it nor HOME is set)")]
     NoState,
     /// The name is not one.
-    #[error("{0:?} cannot name a lab: use up to 40 of a-z, 0-9 and -, beginning with a letter or digit")]
+    #[error(
+        "{0:?} cannot name a lab: use up to 40 of a-z, 0-9 and -, beginning with a letter or digit"
+    )]
     BadName(String),
     /// There is such a lab already.
     #[error("a lab named {name:?} runs already (process {}); `kab down --name {name}` stops it", owner.map_or(0, |owner| owner.pid))]
@@ -207,7 +209,8 @@ impl Labs {
     fn look(&self, name: &str) -> Listed {
         let path = self.0.join(name);
         let lock = File::open(path.join(".lock"));
-        let held = lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
+        let held =
+            lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
         let note = fs::read(path.join("lab.json")).ok();
         let note = note.and_then(|note| serde_json::from_slice(&note).ok());
         Listed { name: name.to_owned(), path, held, note }

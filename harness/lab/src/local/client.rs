@@ -71,7 +71,8 @@ impl Client {
             .https_only()
             .enable_http1()
             .wrap_connector(tcp);
-        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        let http =
+            hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
         Ok(Self { base: base.to_owned(), http })
     }
 

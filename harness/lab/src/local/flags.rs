@@ -4,8 +4,7 @@ use super::Flags;
 
 /// The lab's flags, with the user's added or in their place.
 pub(super) fn merged<const N: usize>(own: [(&str, String); N], users: &Flags) -> Flags {
-    let mut flags: Flags =
-        own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut flags: Flags = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     flags.extend(users.clone());
     flags
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread;
 
 use kab_evidence::record::HostRecord;
-use procfs::{Current, CpuInfo, Meminfo};
+use procfs::{CpuInfo, Current, Meminfo};
 
 /// What can be known of the machine; what cannot stays empty. `folder` is on
 /// the file system of interest.

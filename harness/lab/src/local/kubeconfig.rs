@@ -29,8 +29,7 @@ pub(super) fn kubeconfig(server: &str, user: &Identity) -> String {
 
 /// Base 64 of RFC 4648, section 4.
 fn base64(text: &str) -> String {
-    const ALPHABET: &[u8; 64] =
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(text.len().div_ceil(3) * 4);
     for chunk in text.as_bytes().chunks(3) {
         let bits = (0..3).fold(0, |bits, i| (bits << 8) | usize::from(*chunk.get(i).unwrap_or(&0)));

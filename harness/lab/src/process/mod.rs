@@ -7,8 +7,8 @@
 //! blocks in `waitid`, so that a death is known at once.
 
 mod child;
-mod spec;
 mod spawner;
+mod spec;
 mod tail;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,7 +69,9 @@ pub enum ProcessError {
         source: io::Error,
     },
     /// A thread that children need could not be started.
-    #[error("starting a thread to look after child processes: {0}; is the limit of threads reached?")]
+    #[error(
+        "starting a thread to look after child processes: {0}; is the limit of threads reached?"
+    )]
     Thread(io::Error),
 }
 
@@ -106,10 +108,11 @@ impl Supervisor {
         let (name, program) = (spec.name.clone(), spec.program.clone());
         let log = spec.open_log()?;
         let (command, kept) = spec.command(&log)?;
-        let child = self
-            .spawner
-            .spawn(command)
-            .map_err(|source| ProcessError::Spawn { name, program, source })?;
+        let child = self.spawner.spawn(command).map_err(|source| ProcessError::Spawn {
+            name,
+            program,
+            source,
+        })?;
         let child = State::adopt(child, spec, kept, &self.shared)?;
         tracing::debug!(name = child.name(), pid = child.pid(), "child started");
         Ok(child)

@@ -3,9 +3,16 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::time::Duration;
 use std::{io, thread};
 
 use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
+
+/// How often a program that is being written is tried again: for a second.
+const BUSY_TRIES: u32 = 100;
+
+/// How long after a try the next one follows.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A thread that starts processes for others. It has to outlive them: the
 /// kernel takes a process's parent to be the thread that forked it.
@@ -38,14 +45,29 @@ impl Spawner {
 fn serve(requests: &Receiver<Request>) {
     for Request { mut command, answer } in requests {
         bind_to_parent(&mut command);
+        command.process_group(0);
         // Whoever asked waits for the answer.
-        let _ = answer.send(command.process_group(0).spawn());
+        let _ = answer.send(spawn_when_free(&mut command));
     }
+}
+
+/// A program that was just written can be "busy": when another thread forks,
+/// its child holds the file open for writing until it runs its own program.
+fn spawn_when_free(command: &mut Command) -> io::Result<Child> {
+    for _ in 0..BUSY_TRIES {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                thread::sleep(BUSY_PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
+    command.spawn()
 }
 
 /// Has the kernel kill the process when the calling thread ends.
 #[allow(unsafe_code, reason = "what runs between fork and exec cannot be set safely")]
-pub(crate) fn bind_to_parent(command: &mut Command) {
+fn bind_to_parent(command: &mut Command) {
     let parent = getpid();
     // SAFETY: between fork and exec only async-signal-safe calls are allowed.
     // `die_with` makes two system calls and allocates nothing.

@@ -48,7 +48,8 @@ impl Traces {
     /// Of `processes`, which run now.
     pub fn of_processes(processes: impl IntoIterator<Item = ProcessId>) -> Self {
         let processes: Vec<_> = processes.into_iter().collect();
-        let ports: BTreeSet<_> = processes.iter().flat_map(|process| listening(process.pid)).collect();
+        let ports: BTreeSet<_> =
+            processes.iter().flat_map(|process| listening(process.pid)).collect();
         assert!(processes.len() >= 2 && ports.len() >= 3, "{processes:?} {ports:?}");
         Self { processes, ports }
     }

@@ -54,7 +54,7 @@ pub(super) fn classes<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
 /// How much of every step's evidence could be joined.
 pub(super) fn coverage<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
     let head = ["step", "gateway", "webhook", "informer", "delivery", "all of them"];
-    let mut table = Table::new("Share of the acknowledged writes with a span of", &head);
+    let mut table = Table::new("Acknowledged writes with a span of", &head);
     for pair in cells {
         for step in &pair.1.steps {
             let Some(found) = &step.coverage else { continue };

@@ -22,9 +22,6 @@ pub struct Figure {
     pub plot: Plot,
 }
 
-/// CSS classes of the segments' colours.
-const SWATCHES: [&str; 7] = ["p1", "p2", "p3", "p4", "p5", "p6", "p7"];
-
 /// The distribution of response and service times.
 pub(super) fn distribution(step: &StepMeasurements) -> Result<Vec<Figure>, PlotError> {
     let Some(time) = step.timeline.as_ref().filter(|_| step.response.all.count > 0) else {
@@ -42,7 +39,7 @@ pub(super) fn distribution(step: &StepMeasurements) -> Result<Vec<Figure>, PlotE
         ),
         caption: format!(
             "Over {n}, failed ones included. Response runs from when the operation was due, service from \
-             when it was sent; where they part, operations waited in the generator. The bins grow by a third each."
+             when it was sent; where they part, operations waited in the generator. Each bin is 15 % wider than the one before."
         ),
         legend: legend.clone(),
         plot: plot::histogram(&time.response_bins, &time.service_bins)?,
@@ -187,9 +184,10 @@ fn table(title: &str, chain: &Chain) -> Table {
         let p99 = segment.p99.map_or_else(|| "n < 100".to_owned(), |p99| p99.to_string());
         vec![or_no_data(segment.p50), p99, or_no_data(segment.mean), share]
     };
-    for ((segment, swatch), number) in chain.segments.iter().zip(SWATCHES).zip(1..) {
+    for (segment, number) in chain.segments.iter().zip(1..) {
         let name = format!("{number} {}", words(&segment.name));
-        table.rows.push(Row { swatch: Some(swatch), name, cells: cells(segment) });
+        let swatch = Some(plot::swatch(&segment.name));
+        table.rows.push(Row { swatch, name, cells: cells(segment) });
     }
     table.row("whole", cells(&chain.whole));
     table

@@ -6,7 +6,7 @@ use kab_verdict::Judged;
 pub(super) fn limits(judged: &Judged) -> Vec<String> {
     let mut limits = vec![
         "Every percentile is of this run alone. There is no confidence interval yet: how much another run would differ is not known.".to_owned(),
-        "A percentile is given only where at least one sample is expected beyond it; `n < 1,000` stands for one that has too few.".to_owned(),
+        "A percentile is given only where at least one sample is expected beyond it; “n < 1,000” stands for one that has too few.".to_owned(),
         "A notification counts as lost if it was not received by the end of the run; whether it would have come later is not known.".to_owned(),
         "Lags and segments compare clock readings of processes on one machine (CLOCK_MONOTONIC): they hold no network between machines.".to_owned(),
         "“apiserver and etcd” is what is left of the gateway's request without the webhook: the two are not told apart, and the loopback connections are in it.".to_owned(),

@@ -9,6 +9,26 @@ use super::frame::{Frame, Margins};
 use super::scale::linear;
 use super::{INK, PARTS, Plot, PlotError, both};
 
+/// The CSS class of the colour of the segment called `name`: one colour for
+/// one part of the system, in both chains.
+pub fn swatch(name: &str) -> &'static str {
+    SWATCHES[part(name)]
+}
+
+const SWATCHES: [&str; 7] = ["p1", "p2", "p3", "p4", "p5", "p6", "p7"];
+
+fn part(name: &str) -> usize {
+    match name {
+        "queue" => 0,
+        "toGateway" => 1,
+        "gateway" | "toWebhook" => 2,
+        "store" | "storeAndWatch" => 3,
+        "webhookHop" | "webhook" => 4,
+        "rules" => 5,
+        _ => 6,
+    }
+}
+
 /// Draws the mean of each segment of `chain`, one after the other, numbered as
 /// in the table beside it. A negative mean is drawn as nothing.
 pub fn chain(chain: &Chain) -> Result<Plot, PlotError> {
@@ -26,7 +46,8 @@ pub fn chain(chain: &Chain) -> Result<Plot, PlotError> {
         let frame = Frame::new(svg, size, margins, &x, &y)?;
         frame.x_title("mean time since the write was due")?;
         let mut from = 0.0;
-        for ((mean, colour), number) in means.iter().zip(PARTS).zip(1..) {
+        for ((mean, segment), number) in means.iter().zip(&chain.segments).zip(1..) {
+            let colour = PARTS[part(&segment.name)];
             let to = from + mean;
             let corners = [(from, 0.1), (to, 0.9)];
             frame.area.draw(&Rectangle::new(corners, colour.filled()))?;

@@ -21,7 +21,7 @@ pub fn histogram(filled: &[Bin], outline: &[Bin]) -> Result<Plot, PlotError> {
         if size.narrow && x.ticks.len() > 5 {
             thin(&mut x.ticks);
         }
-        let margins = Margins { top: 30, right: 16, bottom: 46, left: 62 };
+        let margins = Margins { top: 30, right: 28, bottom: 46, left: 62 };
         let frame = Frame::new(svg, size, margins, &x, &y)?;
         frame.y_title("operations")?;
         frame.x_title("time, logarithmic")?;

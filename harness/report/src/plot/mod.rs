@@ -12,7 +12,7 @@ mod overtime;
 mod percentiles;
 mod scale;
 
-pub use bars::chain;
+pub use bars::{chain, swatch};
 pub use histogram::histogram;
 pub use overtime::{latency, outcomes};
 pub use percentiles::percentiles;

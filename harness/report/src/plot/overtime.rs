@@ -17,7 +17,7 @@ pub fn latency(response: &[Point], lag: &[Point]) -> Result<Plot, PlotError> {
     let last = all().map(|point| point.at.seconds()).fold(0.0, f64::max);
     both(340, 300, |svg, size| {
         let x = linear(last, if size.narrow { 4 } else { 8 }, " s");
-        let margins = Margins { top: 30, right: 16, bottom: 46, left: 62 };
+        let margins = Margins { top: 30, right: 28, bottom: 46, left: 62 };
         let frame = Frame::new(svg, size, margins, &x, &y)?;
         frame.y_title("time")?;
         frame.x_title("when the write was due, since the step began")?;
@@ -49,7 +49,7 @@ pub fn outcomes(buckets: &[OutcomeCounts], width: Nanos) -> Result<Plot, PlotErr
     let end = buckets.last().map_or(1.0, |bucket| (bucket.at.0 + width.0) as f64 / 1e9);
     both(190, 190, |svg, size| {
         let x = linear(end, if size.narrow { 4 } else { 8 }, " s");
-        let margins = Margins { top: 30, right: 16, bottom: 46, left: 62 };
+        let margins = Margins { top: 30, right: 28, bottom: 46, left: 62 };
         let frame = Frame::new(svg, size, margins, &x, &y)?;
         frame.y_title(&format!("operations in each {width}"))?;
         frame.x_title("when they were due, since the step began")?;

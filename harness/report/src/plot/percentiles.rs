@@ -20,7 +20,7 @@ pub fn percentiles(curves: &[(&str, &[CurvePoint])]) -> Result<Plot, PlotError> 
     let ticks = shown.filter(|(at, _)| *at <= last + 0.01).collect();
     let x = Axis { range: 0.0..last, ticks };
     both(340, 300, |svg, size| {
-        let right = if size.narrow { 16 } else { 90 };
+        let right = if size.narrow { 28 } else { 90 };
         let margins = Margins { top: 30, right, bottom: 46, left: 62 };
         let frame = Frame::new(svg, size, margins, &x, &y)?;
         frame.y_title("time")?;

@@ -33,7 +33,7 @@ pub(crate) fn durations(values: impl Iterator<Item = Nanos>) -> Axis {
         .collect();
     let from = steps.iter().rev().copied().find(|s| *s <= low - 0.01).unwrap_or(3.0);
     let to = steps.iter().copied().find(|s| *s >= high + 0.01).unwrap_or(16.0);
-    let dense = to - from < 2.1;
+    let dense = to - from < 2.6;
     let is_decade = |step: &f64| (step - step.round()).abs() < 1e-9;
     let ticks = steps
         .into_iter()

@@ -14,7 +14,8 @@ use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
 
-use super::Refusal;
+use super::messages::Refusal;
+use crate::app::outbound::root_cause;
 
 /// The collection of Todos at the apiserver.
 pub(super) struct Upstream {
@@ -85,9 +86,9 @@ impl Upstream {
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<(StatusCode, Bytes), String> {
-        let response = self.client.send(request).await.map_err(|e| e.to_string())?;
+        let response = self.client.send(request).await.map_err(|e| root_cause(&e))?;
         let status = response.status();
-        let body = response.into_body().collect().await.map_err(|e| e.to_string())?;
+        let body = response.into_body().collect().await.map_err(|e| root_cause(&e))?;
         Ok((status, body.to_bytes()))
     }
 }
@@ -109,10 +110,9 @@ impl Answer {
             }
             Ok((status, body)) => Err(match serde_json::from_slice::<Failure>(body) {
                 Ok(failure) => refusal(failure.message, failure.code),
-                Err(_) => refusal(
-                    String::from_utf8_lossy(body).into_owned(),
-                    Some(status.as_u16()),
-                ),
+                Err(_) => {
+                    refusal(String::from_utf8_lossy(body).into_owned(), Some(status.as_u16()))
+                }
             }),
             Err(lost) => Err(refusal(lost.clone(), None)),
         }

@@ -40,9 +40,11 @@ pub enum ClientError {
 
 /// A client for the current context of the kubeconfig at `path`.
 ///
-/// HTTP/1.1, one connection for each request in flight: hyper's HTTP/2 client
-/// keeps to one connection and queues inside itself what exceeds the server's
-/// limit of streams, so that the server's overload would look like ours.
+/// HTTP/1.1, one connection for each request in flight. hyper's HTTP/2 client
+/// keeps to one connection, and what exceeds the server's limit of streams
+/// would wait inside this process, where it looks like slowness of its own.
+/// Neither was seen to be faster than the other at 1, 16 and 200 in flight,
+/// on a machine too busy to tell small differences.
 /// Needs a default rustls provider: see [`install_tls_provider`].
 pub async fn connect(path: &Path) -> Result<Client, ClientError> {
     let kubeconfig_error = |source: kube::config::KubeconfigError| ClientError::Kubeconfig {

@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::pin::pin;
+
+use futures::StreamExt;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Event;
 use kab_backend::naive::Deployed;
@@ -10,7 +13,7 @@ use kab_evidence::id::OpId;
 use kab_evidence::ledger::Outcome;
 use kab_evidence::span::{Change, Span};
 use kube::api::{Api, DeleteParams, ListParams};
-use kube::runtime::wait;
+use kube::runtime::{WatchStreamExt, wait, watcher};
 use serde_json::{Value, json};
 use support::{Instance, Subscriber};
 
@@ -95,10 +98,11 @@ async fn what_kubectl_writes_is_announced_and_recorded_too() {
     assert_eq!(told.body["todoId"], stored[0].uid.as_str());
 
     let events: Api<Event> = Api::namespaced(instance.admin.clone(), &instance.spec.namespace);
-    let events = events.list(&ListParams::default()).await.unwrap().items;
-    assert_eq!(events.len(), 1);
-    assert_eq!(events[0].involved_object.uid.as_ref(), Some(&stored[0].uid));
-    assert_eq!(events[0].message.as_deref(), Some("Todo CRD by-hand has been add"));
+    // The recorder goes its own pace beside the callback.
+    let mut recorded = pin!(watcher(events, watcher::Config::default()).applied_objects());
+    let event = recorded.next().await.unwrap().unwrap();
+    assert_eq!(event.involved_object.uid.as_ref(), Some(&stored[0].uid));
+    assert_eq!(event.message.as_deref(), Some("Todo CRD by-hand has been add"));
 
     let (status, list) = instance.get("/api/todo").await;
     assert_eq!(status, 200);

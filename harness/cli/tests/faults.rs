@@ -8,7 +8,7 @@ use kab_evidence::record::{RunState, Verdict};
 use rustix::process::Signal;
 
 const SHORT: [&str; 3] =
-    ["steps.seed.seed.count=20", "steps.write.load.duration=6s", "steps.settle.wait.atMost=3s"];
+    ["steps.fill.seed.count=20", "steps.write.load.duration=6s", "steps.settle.wait.atMost=3s"];
 
 fn killed_in_mid_run(part: &str) {
     let place = Place::new();

@@ -63,7 +63,7 @@ fn a_dry_run_starts_nothing() {
 fn too_few_samples_are_inconclusive_and_exit_3() {
     let place = Place::new();
     let kab = place.quickstart(&[
-        "steps.seed.seed.count=5",
+        "steps.fill.seed.count=5",
         "steps.write.load.duration=500ms",
         "steps.settle.wait.atMost=5s",
     ]);

@@ -1,5 +1,7 @@
 //! Local control planes, with the real programs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
 mod support;
 
 use std::collections::BTreeMap;

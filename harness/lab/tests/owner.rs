@@ -1,5 +1,7 @@
 //! However the owner of a lab ends, nothing of the lab is left.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
 mod support;
 
 use std::fs;

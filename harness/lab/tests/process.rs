@@ -1,5 +1,7 @@
 //! Children: their deaths, their logs, their ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
 use std::path::Path;
 use std::time::Duration;
 

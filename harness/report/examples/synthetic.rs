@@ -1,6 +1,7 @@
 //! Writes a made-up run of 800 writes, with a report, to the folder given: a
 //! page to look at without a cluster. `cargo run -p kab-report --example
-//! synthetic -- FOLDER [whole|broken|empty]`.
+//! synthetic -- FOLDER [whole|lossy|broken|empty|many]`.
+#![allow(clippy::expect_used, clippy::print_stdout)]
 
 #[path = "../../verdict/tests/support/mod.rs"]
 mod support;
@@ -61,7 +62,8 @@ fn main() {
     let mut run = Synthetic::new(1);
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut judged_by = claims();
-    for i in 0..800 {
+    let n = if kind == "many" { 100_000 } else { 800 };
+    for i in 0..n {
         let outcome = match (kind.as_str(), i) {
             ("empty", _) => break,
             ("broken", 500..=520) => Outcome::Indeterminate,
@@ -71,7 +73,7 @@ fn main() {
         };
         write(&mut run, &mut dice, i, outcome);
     }
-    run.schedule(800);
+    run.schedule(n);
     for (nanos, name) in
         [(1_000, "etcd"), (900_000_000, "kube-apiserver"), (2_000_000_000, "gateway")]
     {
@@ -100,7 +102,9 @@ fn main() {
         _ => {}
     }
     let folder = run.save(Path::new(&dir));
+    let begun = kab_evidence::clock::Mono::now();
     let judged = kab_verdict::judge_claims(&folder, &judged_by).expect("a run that can be judged");
     let rendered = kab_report::write(&folder, judged).expect("a report");
-    println!("{}", rendered.html.display());
+    let took = kab_evidence::clock::Mono::now().since(begun);
+    println!("{} in {took:?}", rendered.html.display());
 }

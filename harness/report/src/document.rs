@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use kab_evidence::event::Event;
 use kab_evidence::record::{RunRecord, SchemaVersion};
-use kab_scenario::model::Claim;
+use kab_scenario::model::{Claim, System};
 use kab_verdict::{CellMeasurements, Judged};
-use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 /// The version of [`Document`]'s format that this kab writes.
@@ -31,6 +32,14 @@ pub struct Document<'a> {
     pub events: Cow<'a, [Event]>,
     /// What a reader should know of this judgement.
     pub notes: Cow<'a, [String]>,
+}
+
+/// The JSON schema of [`Document`].
+pub fn schema() -> Schema {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    // schemars refers to the type of a map's keys without defining it.
+    generator.subschema_for::<System>();
+    generator.into_root_schema_for::<Document<'static>>()
 }
 
 /// `judged` as JSON, indented.

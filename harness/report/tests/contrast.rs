@@ -1,4 +1,5 @@
 //! Colours of text against what is behind them: WCAG 2 AA asks for 4.5 to 1.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::HashMap;
 

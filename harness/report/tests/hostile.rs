@@ -1,5 +1,6 @@
 //! Names and texts come from files and processes that nobody vouches for:
 //! whatever they hold, the page keeps its structure.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../verdict/tests/support/mod.rs"]
 mod support;

@@ -2,14 +2,14 @@
 //! come first. Works on the tree, so that it has something to say even if
 //! other parts of the file are wrong.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::claim::{self, StepFacts};
 use crate::inside;
 use crate::measure;
 use crate::model::Verb;
 use crate::path::Path;
-use crate::problem::Problem;
+use crate::problem::{Problem, SHOWN};
 use crate::suggest::{quoted, suggestion};
 use crate::tree::{Data, Node};
 
@@ -49,7 +49,7 @@ pub fn problems(root: &Node) -> Vec<Problem> {
     problems.extend(unique(claims.iter().filter_map(|c| c.get("id")), "a claim"));
     problems.extend(unique(items("systems").iter(), "a system"));
     problems.extend(steps.iter().filter_map(|step| step.get("name")).filter_map(unusable));
-    problems.extend(order(&steps[..steps.len().min(MOST)]));
+    problems.extend(order(&StepView::all(steps)));
     problems.extend(claims.iter().flat_map(|claim| expectations(claim, items("systems"))));
     problems
 }
@@ -57,7 +57,7 @@ pub fn problems(root: &Node) -> Vec<Problem> {
 /// Everything in the claims of `root` that is not CEL over measurements.
 pub fn claims(root: &Node) -> Vec<Problem> {
     let (steps, claims) = (spec_items(root, "steps"), spec_items(root, "claims"));
-    let facts = facts(&steps[..steps.len().min(MOST)]);
+    let facts = facts(steps);
     let expressions = claims.iter().take(MOST).flat_map(|claim| {
         let needs = claim.get("needs").map(Node::items).unwrap_or_default();
         needs.iter().chain(["confirmed", "refuted"].into_iter().filter_map(|key| claim.get(key)))
@@ -109,82 +109,103 @@ fn unusable(name: &Node) -> Option<Problem> {
     Some(Problem::new(name.place.first_line(), message).help("claims could not speak of it"))
 }
 
-/// The verb of a step, if it has one.
-fn verb(step: &Node) -> Option<(&'static str, &Node)> {
-    Verb::NAMES.into_iter().find_map(|verb| Some((verb, step.get(verb)?)))
+/// A step, as far as it can be understood.
+#[derive(Clone, Copy)]
+struct StepView<'a> {
+    name: Option<&'a str>,
+    verb: Option<(&'static str, &'a Node)>,
+}
+
+impl<'a> StepView<'a> {
+    fn all(steps: &'a [Node]) -> Vec<Self> {
+        let verb = |step: &'a Node| Verb::NAMES.into_iter().find_map(|v| Some((v, step.get(v)?)));
+        let view = |step| Self { name: Node::text_at(step, "name"), verb: verb(step) };
+        steps.iter().take(MOST).map(view).collect()
+    }
+
+    fn is(&self, verbs: &[&str]) -> bool {
+        self.verb.is_some_and(|(verb, _)| verbs.contains(&verb))
+    }
+
+    fn writes(&self) -> bool {
+        self.is(&["load", "seed"])
+    }
 }
 
 /// Steps that rely on an earlier one.
-fn order(steps: &[Node]) -> Vec<Problem> {
+fn order(steps: &[StepView<'_>]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let writes = |step: &&Node| matches!(verb(step), Some(("load" | "seed", _)));
     for (index, step) in steps.iter().enumerate() {
         let (earlier, later) = steps.split_at(index);
-        match verb(step) {
-            Some(("wait", wait)) => {
-                let listens = |s: &Node| matches!(verb(s), Some(("subscribe", _)));
-                let until = wait.get("until").filter(|until| until.text() == Some("delivered"));
-                if let Some(until) = until.filter(|_| !earlier.iter().any(listens)) {
-                    problems.push(
-                        Problem::new(
-                            until.place.first_line(),
-                            "nobody is listening when this step waits for deliveries",
-                        )
-                        .help("add an earlier step: {name: listen, subscribe: {count: 1}}"),
-                    );
-                }
-            }
-            Some(("check", check)) => {
-                let Some(stored) = check.get("stored") else { continue };
-                let Some(name) = stored.text() else { continue };
-                let named = |s: &&Node| s.text_at("name") == Some(name);
-                if earlier.iter().filter(writes).any(|s| named(&s)) {
-                    continue;
-                }
-                let names = earlier.iter().filter(writes).filter_map(|s| s.text_at("name"));
-                let place = stored.place.first_line();
-                problems.push(if let Some(other) = earlier.iter().find(named) {
-                    let verb = verb(other).map_or("nothing", |(verb, _)| verb);
-                    Problem::new(place, format!("`{name}` writes nothing: it is a `{verb}` step"))
-                        .maybe_help(suggestion(name, names))
-                } else if later.iter().filter(writes).any(|s| named(&s)) {
-                    Problem::new(
-                        place,
-                        format!("`{name}` has not run when this step looks for its writes"),
-                    )
-                    .help(format!("move this step behind `{name}`"))
-                } else {
-                    Problem::new(place, format!("no earlier step is called {}", quoted(name)))
-                        .maybe_help(suggestion(name, names))
-                });
-            }
-            _ => {}
+        problems.extend(match step.verb {
+            Some(("wait", wait)) => nobody_listens(wait, earlier),
+            Some(("check", check)) => nothing_to_check(check, earlier, later),
+            _ => None,
+        });
+        if problems.len() > SHOWN {
+            break;
         }
     }
     problems
 }
 
+fn nobody_listens(wait: &Node, earlier: &[StepView<'_>]) -> Option<Problem> {
+    let until = wait.get("until").filter(|until| until.text() == Some("delivered"))?;
+    if earlier.iter().any(|step| step.is(&["subscribe"])) {
+        return None;
+    }
+    let message = "nobody is listening when this step waits for deliveries";
+    let help = "add an earlier step: {name: listen, subscribe: {count: 1}}";
+    Some(Problem::new(until.place.first_line(), message).help(help))
+}
+
+fn nothing_to_check(
+    check: &Node,
+    earlier: &[StepView<'_>],
+    later: &[StepView<'_>],
+) -> Option<Problem> {
+    let stored = check.get("stored")?;
+    let name = stored.text()?;
+    let named = |step: &&StepView<'_>| step.name == Some(name);
+    let names = earlier.iter().filter(|step| step.writes()).filter_map(|step| step.name);
+    let place = stored.place.first_line();
+    Some(match earlier.iter().find(named) {
+        Some(step) if step.writes() => return None,
+        Some(step) => {
+            let verb = step.verb.map_or("nothing", |(verb, _)| verb);
+            Problem::new(place, format!("`{name}` writes nothing: it is a `{verb}` step"))
+                .maybe_help(suggestion(name, names))
+        }
+        None if later.iter().any(|step| step.writes() && named(&step)) => {
+            Problem::new(place, format!("`{name}` has not run when this step looks for its writes"))
+                .help(format!("move this step behind `{name}`"))
+        }
+        None => Problem::new(place, format!("no earlier step is called {}", quoted(name)))
+            .maybe_help(suggestion(name, names)),
+    })
+}
+
 /// What claims may know of each step.
 fn facts(steps: &[Node]) -> Vec<StepFacts<'_>> {
+    let steps = StepView::all(steps);
+    let names: HashSet<_> = steps.iter().filter_map(|step| step.name).collect();
+    // What each check step looks for; none for one that does not say.
+    let looked_for: Vec<_> = steps
+        .iter()
+        .filter(|step| step.is(&["check"]))
+        .filter_map(|step| Some(step.verb?.1.text_at("stored")))
+        .collect();
+    let checked: HashSet<_> = looked_for.iter().flatten().collect();
     // A step that is wrong itself may be the one that measures.
-    let names: Vec<_> = steps.iter().filter_map(|s| s.text_at("name")).collect();
-    let wrong = |step: &Node| match verb(step) {
-        None => true,
-        Some(("check", check)) => check.text_at("stored").is_none_or(|name| !names.contains(&name)),
-        Some(_) => false,
-    };
-    let unsure = steps.iter().any(wrong);
+    let unsure = steps.iter().any(|step| step.verb.is_none())
+        || looked_for.iter().any(|name| name.is_none_or(|name| !names.contains(name)));
     let mut delivered = unsure;
-    let checks = |name: &str| {
-        let stored = steps.iter().filter_map(|s| s.get("check")?.text_at("stored"));
-        stored.into_iter().any(|stored| stored == name)
-    };
     let mut facts = Vec::new();
-    for step in steps {
-        let verb = verb(step).map_or("", |(verb, _)| verb);
-        delivered |= verb == "subscribe";
-        let Some(name) = step.text_at("name") else { continue };
-        facts.push(StepFacts { name, verb, delivered, checked: unsure || checks(name) });
+    for step in &steps {
+        delivered |= step.is(&["subscribe"]);
+        let Some(name) = step.name else { continue };
+        let verb = step.verb.map_or("", |(verb, _)| verb);
+        facts.push(StepFacts { name, verb, delivered, checked: unsure || checked.contains(&name) });
     }
     facts
 }

@@ -15,11 +15,14 @@ use crate::suggest::{nearest, one_of, quoted, suggestion};
 use crate::tree::{Data, Found, Node};
 use crate::unit::{Bytes, Rate, Span};
 
+/// More errors than this are not looked at; a file with so many is no scenario.
+const MOST: usize = 1_000;
+
 /// Everything in `root` that the schema does not allow.
 pub fn problems(root: &Node) -> Vec<Problem> {
     let json = root.to_json();
     let Some(validator) = validator() else { return Vec::new() };
-    validator.iter_errors(&json).flat_map(|error| translate(root, &error)).collect()
+    validator.iter_errors(&json).take(MOST).flat_map(|error| translate(root, &error)).collect()
 }
 
 fn validator() -> Option<&'static Validator> {

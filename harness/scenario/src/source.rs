@@ -163,8 +163,9 @@ impl Place {
 
     /// Its first line.
     pub fn first_line(&self) -> Self {
-        let end = self.source.line_end(self.range.start).min(self.range.end);
-        Self { source: Arc::clone(&self.source), range: self.range.start..end }
+        let length = self.text().find(['\n', '\r']).unwrap_or(self.range.len());
+        let range = self.range.start..self.range.start + length;
+        Self { source: Arc::clone(&self.source), range }
     }
 
     /// The stretch `range` of it.

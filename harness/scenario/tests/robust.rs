@@ -23,7 +23,8 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
 
 fn placed(problems: &Problems, text: &str) -> Result<(), TestCaseError> {
     prop_assert!(problems.iter().count() > 0);
-    for problem in problems.iter() {
+    // Finding a line takes time; those that are shown will do.
+    for problem in problems.iter().take(20) {
         let (line, column) = problem.place().line_column();
         let lines: Vec<_> = text.trim_start_matches('\u{feff}').split('\n').collect();
         prop_assert!(line <= lines.len().max(1), "{problem}: line {line}");
@@ -126,7 +127,7 @@ proptest! {
     #[test]
     fn any_set(path in "[a-z0-9.=-]{0,20}", value in "\\PC{0,20}", known in any::<bool>()) {
         let set = if known { format!("steps.write.load.rate={value}") } else { format!("{path}={value}") };
-        let loaded = load_text("a.yaml", QUICKSTART.to_owned(), None, &[set.clone()]);
+        let loaded = load_text("a.yaml", QUICKSTART.to_owned(), None, std::slice::from_ref(&set));
         if let Err(problems) = loaded {
             prop_assert!(problems.render(Style::Plain).contains("--set:1:"), "{}", set);
         }

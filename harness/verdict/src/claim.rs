@@ -96,7 +96,7 @@ fn decide(
                     because(need, "does not hold", cell, paths)
                 ));
             }
-            other => return open(unanswered("What the claim needs", need, other)),
+            other => return open(unanswered("What the claim needs", need, other, paths)),
         }
     }
     match (shows(&claim.confirmed, paths), shows(&claim.refuted, paths)) {
@@ -117,9 +117,9 @@ fn decide(
             because(&claim.confirmed, "does not hold, nor does what refutes", cell, paths)
         )),
         (other @ (Answer::NoData(_) | Answer::Error(_)), _) => {
-            open(unanswered("What would confirm the claim", &claim.confirmed, other))
+            open(unanswered("What would confirm the claim", &claim.confirmed, other, paths))
         }
-        (_, other) => open(unanswered("What would refute the claim", &claim.refuted, other)),
+        (_, other) => open(unanswered("What would refute the claim", &claim.refuted, other, paths)),
     }
 }
 
@@ -149,14 +149,27 @@ fn values<'a>(of: impl IntoIterator<Item = &'a Expression>, paths: &Paths) -> St
     format!("{}.", listed.join(", "))
 }
 
-fn unanswered(what: &str, expression: &Expression, answer: Answer) -> String {
+fn unanswered(what: &str, expression: &Expression, answer: Answer, paths: &Paths) -> String {
     let problem = match answer {
-        Answer::NoData(paths) if paths.is_empty() => "it looks at nothing that was measured".into(),
-        Answer::NoData(paths) => format!("{NO_DATA} for {}", paths.join(", ")),
+        Answer::NoData(missing) if missing.is_empty() => {
+            "it looks at nothing that was measured".into()
+        }
+        Answer::NoData(missing) => {
+            missing.iter().map(|path| absence(path, paths)).collect::<Vec<_>>().join(", ")
+        }
         Answer::Error(problem) => problem,
         Answer::Yes | Answer::No => String::new(),
     };
     format!("{what}, `{}`, cannot be said: {problem}.", expression.text())
+}
+
+/// `no data for write.delivery.lag.p99`, or why there is none.
+fn absence(path: &str, paths: &Paths) -> String {
+    let siblings = path.rsplit_once('.').map(|(group, _)| format!("{group}.count"));
+    match siblings.and_then(|count| paths.get(&count)) {
+        Some(count) => format!("too few samples for {path} (n = {count})"),
+        None => format!("{NO_DATA} for {path}"),
+    }
 }
 
 fn measurements(claim: &Compiled, paths: &Paths) -> BTreeMap<String, String> {

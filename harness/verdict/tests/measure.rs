@@ -1,4 +1,5 @@
 //! What is measured from synthetic evidence with known content.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Claims, validity and exit codes, judged from run folders.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
@@ -140,6 +141,21 @@ fn what_is_lost_refutes_though_it_has_no_lag() {
     );
     assert_eq!(open.verdict, Verdict::Inconclusive);
     assert!(open.reason.contains("no data for write.delivery.lag.p99"), "{}", open.reason);
+}
+
+#[test]
+fn too_few_samples_are_not_called_no_data() {
+    let few = verdict(
+        &Synthetic::flawless(50),
+        "write.delivery.lag.p99 < duration('1s')",
+        "write.delivery.lag.p99 >= duration('1s')",
+    );
+    assert_eq!(few.verdict, Verdict::Inconclusive);
+    assert!(
+        few.reason.contains("too few samples for write.delivery.lag.p99 (n = 50)"),
+        "{}",
+        few.reason
+    );
 }
 
 #[test]
@@ -354,4 +370,30 @@ fn a_run_is_judged_again_by_its_own_scenario() {
     let kept = kab_verdict::judge(&folder).unwrap();
     assert_eq!(kept.record.verdicts, judged.record.verdicts);
     assert!(kept.notes[0].contains("could not be judged again"), "{:?}", kept.notes);
+}
+
+#[test]
+fn the_claims_of_the_quickstart_can_be_decided() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/quickstart.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let loaded = kab_scenario::load_text("quickstart.yaml", text, None, &[]).unwrap();
+    let claims = &loaded.scenario.spec.claims;
+    let mut run = Synthetic::flawless(800);
+    for verdict in judged(&run, claims).record.verdicts {
+        assert_eq!(verdict.verdict, Verdict::Confirmed, "{}: {}", verdict.claim, verdict.reason);
+    }
+    // And the other way: nothing stored, nothing delivered in time.
+    run.store = Some(Vec::new());
+    for span in &mut run.spans {
+        if let kab_evidence::span::Span::Delivery { received, .. } = span {
+            *received = received.plus(std::time::Duration::from_secs(5));
+        }
+    }
+    (0..800).for_each(|i| run.deliver(op(i), 0, None, at(50_000_000_000)));
+    run.ops.iter_mut().for_each(|op| {
+        op.done = op.done.map(|done| done.plus(std::time::Duration::from_secs(2)));
+    });
+    for verdict in judged(&run, claims).record.verdicts {
+        assert_eq!(verdict.verdict, Verdict::Refuted, "{}: {}", verdict.claim, verdict.reason);
+    }
 }

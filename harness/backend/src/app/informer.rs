@@ -1,7 +1,9 @@
 //! The informer: tells one subscriber of every change.
 //!
 //! As the origin's, it handles changes one after the other, in the callback:
-//! fetches the Todo anew, records a Kubernetes Event, notifies the subscriber.
+//! fetches the Todo anew, hands a Kubernetes Event to its recorder (which sends
+//! them one after the other beside it, as client-go's does), notifies the
+//! subscriber.
 //! There is no work queue, no retry and no resync (defect 6); of a Todo that
 //! is gone it knows no id (7); if the subscriber does not answer, the process
 //! ends (8); when it starts, everything there is counts as a change (9).
@@ -40,22 +42,6 @@ pub struct InformerConfig {
     /// Where the subscriber listens: notifications go to
     /// `/api/todonotifications` below it.
     pub subscriber_url: String,
-    /// Whether the callback waits for the Event to be recorded.
-    #[serde(default)]
-    pub recording: Recording,
-}
-
-/// How a Kubernetes Event is recorded before the subscriber is notified.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Recording {
-    /// The callback waits until the apiserver has answered: its time lies
-    /// between `seen` and `posted`.
-    #[default]
-    Awaited,
-    /// The callback only hands the Event over, as client-go's recorder does;
-    /// another task sends it.
-    HandedOver,
 }
 
 /// Body of a notification.
@@ -69,8 +55,7 @@ struct Notification<'a> {
 
 struct Informer {
     todos: Api<Todo>,
-    events: Api<Event>,
-    recording: Recording,
+    recorder: mpsc::UnboundedSender<Event>,
     outbound: Outbound,
     notify: Uri,
     spans: Arc<Spans>,
@@ -82,15 +67,16 @@ pub(super) async fn run(config: InformerConfig, spans: Arc<Spans>) -> Result<(),
     let todos = Api::namespaced(client.clone(), &config.namespace);
     let (changes, mut queue) = mpsc::unbounded_channel();
     let (established, watching) = oneshot::channel();
+    let (recorder, events) = mpsc::unbounded_channel();
     let informer = Informer {
         todos: todos.clone(),
-        events: Api::namespaced(client, &config.namespace),
-        recording: config.recording,
+        recorder,
         outbound: Outbound::new(),
         notify: endpoint(&config.subscriber_url, "/api/todonotifications")?,
         spans,
     };
     let stop = terminated()?;
+    tokio::spawn(record_all(events, Api::namespaced(client, &config.namespace)));
     tokio::spawn(Reflector::new(todos, changes, established).run());
     let announced = async {
         // The sender lives as long as the reflector does.
@@ -117,7 +103,8 @@ impl Informer {
         let Seen { change, todo, at } = seen;
         let found = self.fetch(todo.name()).await;
         if let Some(found) = &found {
-            self.record(found, change).await;
+            // The recorder lives as long as the process.
+            let _ = self.recorder.send(event(found, change));
         }
         // Gone: the origin goes on with an empty Todo.
         let now = found.unwrap_or_default();
@@ -159,17 +146,13 @@ impl Informer {
             }
         }
     }
+}
 
-    async fn record(&self, todo: &Todo, change: Change) {
-        let (events, event) = (self.events.clone(), event(todo, change));
-        let recorded = async move {
-            if let Err(e) = events.create(&PostParams::default(), &event).await {
-                tracing::warn!(cause = root_cause(&e), "the Event cannot be recorded");
-            }
-        };
-        match self.recording {
-            Recording::Awaited => recorded.await,
-            Recording::HandedOver => drop(tokio::spawn(recorded)),
+/// Sends Events as they come. One that the apiserver refuses is lost.
+async fn record_all(mut recorded: mpsc::UnboundedReceiver<Event>, events: Api<Event>) {
+    while let Some(event) = recorded.recv().await {
+        if let Err(e) = events.create(&PostParams::default(), &event).await {
+            tracing::warn!(cause = root_cause(&e), "the Event cannot be recorded");
         }
     }
 }

@@ -15,7 +15,7 @@ use kube::api::{Api, ListParams};
 
 use crate::app::gateway::GatewayConfig;
 use crate::app::gateway::messages::NewTodo;
-use crate::app::informer::{InformerConfig, Recording};
+use crate::app::informer::InformerConfig;
 use crate::app::webhook::WebhookConfig;
 use crate::client::connect;
 use crate::deploy::access::{Rule, grant};
@@ -229,7 +229,6 @@ impl Deployed {
             namespace: self.spec.namespace.clone(),
             subscriber: index,
             subscriber_url: subscriber_url.to_owned(),
-            recording: Recording::default(),
         };
         let running = start(&self.spec, supervisor, "informer", &name, &config).await?;
         self.children.push(running.child);

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -26,35 +27,38 @@ use kab_lab::local::{Local, LocalSpec};
 use kab_lab::process::Supervisor;
 use kab_lab::progress::Silent;
 use serde_json::Value;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::{Mutex, mpsc};
 
 /// Far beyond what anything here takes: only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The control plane of this test process; the kernel ends it with us.
+/// A control plane. It ends, and its files go, with the last test that has it.
 struct Plane {
     local: Local,
     _supervisor: Supervisor,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
-static PLANE: OnceCell<Plane> = OnceCell::const_new();
+/// The control plane that the running tests share.
+static PLANE: Mutex<Weak<Plane>> = Mutex::const_new(Weak::new());
 
-async fn plane() -> &'static Plane {
-    let start = async || {
-        install_tls_provider();
-        let dir = tempfile::tempdir().unwrap();
-        let supervisor = Supervisor::new().unwrap();
-        let assets = Finder::from_env(Vec::new()).unwrap().find(false, &Silent).unwrap();
-        let local = LocalSpec::default();
-        let local = Local::start(&local, &assets, dir.path(), &supervisor, &Silent).await;
-        let plane = Plane { local: local.unwrap(), _supervisor: supervisor, _dir: dir };
-        // It makes the definition, so no other instance takes that down.
-        let first = spec(&plane, "first", plane._dir.path());
-        Naive::deploy(&first, &Supervisor::new().unwrap()).await.unwrap();
-        plane
-    };
-    PLANE.get_or_init(start).await
+async fn plane() -> Arc<Plane> {
+    let mut shared = PLANE.lock().await;
+    if let Some(plane) = shared.upgrade() {
+        return plane;
+    }
+    install_tls_provider();
+    let dir = tempfile::tempdir().unwrap();
+    let supervisor = Supervisor::new().unwrap();
+    let assets = Finder::from_env(Vec::new()).unwrap().find(false, &Silent).unwrap();
+    let local = LocalSpec::default();
+    let local = Local::start(&local, &assets, dir.path(), &supervisor, &Silent).await.unwrap();
+    let plane = Arc::new(Plane { local, _supervisor: supervisor, dir });
+    // It makes the definition, so no other instance takes that down.
+    let first = spec(&plane, "first", plane.dir.path());
+    Naive::deploy(&first, &Supervisor::new().unwrap()).await.unwrap();
+    *shared = Arc::downgrade(&plane);
+    plane
 }
 
 fn spec(plane: &Plane, namespace: &str, dir: &Path) -> DeploySpec {
@@ -76,17 +80,18 @@ pub struct Instance {
     pub admin: kube::Client,
     pub supervisor: Supervisor,
     _dir: tempfile::TempDir,
+    _plane: Arc<Plane>,
 }
 
 impl Instance {
     pub async fn new(namespace: &str) -> Self {
         let plane = plane().await;
         let dir = tempfile::tempdir().unwrap();
-        let spec = spec(plane, namespace, dir.path());
+        let spec = spec(&plane, namespace, dir.path());
         let supervisor = Supervisor::new().unwrap();
         let deployed = Naive::deploy(&spec, &supervisor).await.unwrap();
         let admin = connect(plane.local.kubeconfig()).await.unwrap();
-        Self { deployed, spec, admin, supervisor, _dir: dir }
+        Self { deployed, spec, admin, supervisor, _dir: dir, _plane: plane }
     }
 
     pub fn todos(&self) -> kube::Api<kab_backend::entity::Todo> {

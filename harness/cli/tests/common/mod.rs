@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 
 use kab_evidence::event::{Event, Happening};
 use kab_evidence::folder::RunFolder;
@@ -14,12 +14,17 @@ use kab_evidence::record::RunRecord;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A place of its own for one test's runs. Its path is on the command line of
-/// every process that kab starts there, which is how leftovers are found.
-pub struct Place(tempfile::TempDir);
+/// every process that kab starts there, which is how leftovers are found. Only
+/// one test at a time has one: a port that a killed process gave back must not
+/// be taken by another test's lab before it was looked at.
+pub struct Place(tempfile::TempDir, #[allow(unused)] MutexGuard<'static, ()>);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(tempfile::tempdir().unwrap(), turn)
     }
 
     pub fn path(&self) -> &Path {

@@ -133,12 +133,12 @@ pub(super) fn download(
     patience: Patience,
     progress: &dyn Progress,
 ) -> Result<(), DownloadError> {
-    let agent = agent(patience);
+    let http = http(patience);
     let mut resumed = length(wanted.partial) > 0;
     let mut tries = 0;
     loop {
         tries += 1;
-        match fetch(&agent, wanted, patience, progress) {
+        match fetch(&http, wanted, patience, progress) {
             Ok(()) => {}
             Err(error) if error.is_passing() && tries < patience.tries => {
                 progress.say(&format!("{error}; trying again"));
@@ -164,7 +164,7 @@ pub(super) fn download(
     }
 }
 
-fn agent(patience: Patience) -> ureq::Agent {
+fn http(patience: Patience) -> ureq::Agent {
     let tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .root_certs(RootCerts::PlatformVerifier)
@@ -183,14 +183,14 @@ fn agent(patience: Patience) -> ureq::Agent {
 
 /// One try: asks for what is missing, and appends it.
 fn fetch(
-    agent: &ureq::Agent,
+    http: &ureq::Agent,
     wanted: Wanted<'_>,
     patience: Patience,
     progress: &dyn Progress,
 ) -> Result<(), DownloadError> {
     let url = || wanted.url.to_owned();
     let have = length(wanted.partial);
-    let mut request = agent.get(wanted.url);
+    let mut request = http.get(wanted.url);
     if have > 0 {
         request = request.header(header::RANGE, format!("bytes={have}-"));
     }

@@ -18,8 +18,8 @@ pub struct ProcessId {
     pub pid: u32,
     /// When it was started, in clock ticks since the machine was.
     pub started: u64,
-    /// When the machine was started, in seconds since 1970; a tick more or
-    /// less, because the wall clock is adjusted.
+    /// Which start of the machine that was: the first half of the kernel's
+    /// boot id.
     pub boot: u64,
 }
 
@@ -44,21 +44,14 @@ impl ProcessId {
     /// has not asked yet.
     fn with(pid: u32) -> Option<Self> {
         let stat = Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
-        let boot = procfs::boot_time_secs().unwrap_or(0);
-        Some(Self { pid, started: stat.starttime, boot })
-    }
-
-    /// Whether both are the same process.
-    fn is(&self, other: &Self) -> bool {
-        (self.pid, self.started) == (other.pid, other.started)
-            && self.boot.abs_diff(other.boot) <= 10
+        Some(Self { pid, started: stat.starttime, boot: boot() })
     }
 
     /// A handle that stays with the process, if it is still there.
     fn handle(&self) -> Option<OwnedFd> {
         let handle = pidfd_open(Pid::from_raw(i32::try_from(self.pid).ok()?)?, PidfdFlags::empty());
         // Looked at after the handle was got, so that it is of this process.
-        handle.ok().filter(|_| Self::with(self.pid).is_some_and(|now| now.is(self)))
+        handle.ok().filter(|_| Self::with(self.pid) == Some(*self))
     }
 
     /// Waits until it has ended, at most for `patience`, blocking the thread.
@@ -88,4 +81,10 @@ fn ends_within(handle: &OwnedFd, patience: Duration) -> bool {
     let timeout = Timespec::try_from(patience).ok();
     let mut ends = [PollFd::new(handle, PollFlags::IN)];
     rustix::io::retry_on_intr(|| poll(&mut ends, timeout.as_ref())).is_ok_and(|ended| ended > 0)
+}
+
+fn boot() -> u64 {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    u64::from_str_radix(&digits, 16).unwrap_or(0)
 }

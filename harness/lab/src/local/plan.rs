@@ -81,6 +81,11 @@ impl Plan<'_> {
         ChildSpec::new(&asset.name, &asset.program, log).args(args).dir(self.dir).unannounced()
     }
 
+    /// Whether the controller manager is part of this lab.
+    pub(super) fn is_manager(asset: &Asset) -> bool {
+        asset.name == Component::ControllerManager.name()
+    }
+
     fn etcd(&self) -> Flags {
         let (server, url) = (&self.pki.etcd_server, self.etcd_url());
         let peer = format!("https://127.0.0.1:{}", self.ports[1]);
@@ -162,13 +167,6 @@ impl Plan<'_> {
             ],
             users,
         )
-    }
-}
-
-impl Plan<'_> {
-    /// Whether the controller manager is part of this lab.
-    pub(super) fn is_manager(asset: &Asset) -> bool {
-        asset.name == Component::ControllerManager.name()
     }
 }
 

@@ -120,5 +120,5 @@ impl<'a> Frame<'a> {
 /// Text of one colour, anchored.
 pub(super) fn style(colour: RGBColor, across: HPos, down: VPos) -> TextStyle<'static> {
     let font = ("sans-serif", TEXT * FONT_SCALE).into_font();
-    TextStyle::from(font.color(&colour.to_rgba())).pos(Pos::new(across, down))
+    font.color(&colour.to_rgba()).pos(Pos::new(across, down))
 }

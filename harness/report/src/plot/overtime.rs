@@ -2,7 +2,7 @@
 
 use kab_verdict::Nanos;
 use kab_verdict::timeline::{OutcomeCounts, Point};
-use plotters::element::{Circle, Rectangle};
+use plotters::element::{Circle, PathElement, Rectangle};
 use plotters::style::{Color, RGBColor};
 
 use super::frame::{Frame, Margins};
@@ -32,7 +32,8 @@ fn draw(frame: &Frame<'_>, points: &[Point], colour: RGBColor) -> Result<(), Plo
     for point in points {
         let (x, y) = (point.at.seconds(), log(point.p50));
         if point.count > 1 {
-            frame.line(&[(x, y), (x, log(point.max))], colour, 1)?;
+            let line = vec![(x, y), (x, log(point.max))];
+            frame.area.draw(&PathElement::new(line, colour.mix(0.4)))?;
         }
         frame.area.draw(&Circle::new((x, y), 2, colour.mix(0.75).filled()))?;
     }

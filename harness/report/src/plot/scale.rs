@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use kab_verdict::Nanos;
+use kab_verdict::value::grouped;
 
 /// An axis: a range of positions, and what is written at some of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,10 +73,15 @@ pub(crate) fn linear(high: f64, wanted: u32, unit: &str) -> Axis {
     let mut ticks = Vec::new();
     let mut at = 0.0;
     while at <= high + step * 0.001 {
-        ticks.push((at, format!("{at:.decimals$}{unit}")));
+        ticks.push((at, format!("{}{unit}", thousands(format!("{at:.decimals$}")))));
         at += step;
     }
     Axis { range: 0.0..high, ticks }
+}
+
+/// A whole number with its thousands set apart; any other as it is.
+fn thousands(text: String) -> String {
+    text.parse().map_or(text, grouped)
 }
 
 #[cfg(test)]
@@ -100,5 +106,6 @@ mod tests {
         assert_eq!(labels(&linear(20.0, 5, " s")), ["0 s", "5 s", "10 s", "15 s", "20 s"]);
         assert_eq!(labels(&linear(0.0, 2, "")), ["0.0", "0.5", "1.0"]);
         assert_eq!(labels(&linear(137.0, 4, "")), ["0", "50", "100"]);
+        assert_eq!(labels(&linear(3000.0, 3, " s")), ["0 s", "1,000 s", "2,000 s", "3,000 s"]);
     }
 }

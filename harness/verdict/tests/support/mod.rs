@@ -1,13 +1,15 @@
 //! A synthetic run: evidence of a quickstart-like scenario, written to a
 //! temporary folder through the same writers that a real run uses. Tests plant
 //! violations in it before it is saved.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod record;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use kab_evidence::clock::{ClockAnchor, Mono};
+use kab_evidence::clock::Mono;
 use kab_evidence::event::{Event, Happening};
 use kab_evidence::folder::{CellFolder, RunFolder};
 use kab_evidence::id::OpId;
@@ -120,7 +122,7 @@ impl Synthetic {
             steps.remove(0);
         }
         Self {
-            record: record(steps),
+            record: record::record(steps),
             ops: Vec::new(),
             spans: Vec::new(),
             store: Some(Vec::new()),
@@ -221,7 +223,7 @@ impl Synthetic {
             Span::Informer {
                 op,
                 change: Change::Applied,
-                uid: uid.clone(),
+                uid,
                 rv: rv.clone(),
                 seen,
                 posted: Some(seen),
@@ -310,68 +312,6 @@ fn lines<T: Serialize + Clone + Send + 'static>(path: &Path, values: &[T]) {
     let writer = JsonlWriter::append_to(path).unwrap();
     values.iter().for_each(|value| writer.append(value.clone()));
     writer.finish().unwrap();
-}
-
-fn record(steps: Vec<StepRecord>) -> RunRecord {
-    let text = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-    };
-    let flags = ["--quota-backend-bytes=2147483648", "--data-dir=data"].map(str::to_owned);
-    RunRecord {
-        schema_version: SCHEMA_VERSION,
-        kab_version: "0.1.0".into(),
-        run: "quickstart-20261122T101500Z-5eed".into(),
-        scenario: ScenarioRef {
-            name: "quickstart".into(),
-            question: "Does every acknowledged write reach the subscriber, and how soon?".into(),
-            risk: None,
-            sha256: "ab".repeat(32),
-            set: vec!["steps.write.load.rate=40/s".into()],
-            seed: 42,
-        },
-        state: RunState::Complete,
-        clock: ClockAnchor { monotonic: at(0), wall: "2026-11-22T10:15:00Z".parse().unwrap() },
-        ended: Some(at(61_000_000_000)),
-        conditions: Conditions {
-            fidelity: "Real etcd and kube-apiserver as local processes; one machine, no network between them.".into(),
-            provider: "local".into(),
-            versions: text(&[("kubernetes", "v1.36.3"), ("etcd", "3.6.8")]),
-            etcd_members: 1,
-            apiservers: 1,
-            fsync: true,
-            etcd_quota_bytes: 2 << 30,
-            command_lines: [("etcd".to_owned(), flags.to_vec())].into(),
-            assets: vec![AssetRecord {
-                name: "etcd".into(),
-                origin: "built from controlplane/".into(),
-                sha256: "cd".repeat(32),
-                path: "cache/controlplane".into(),
-            }],
-            host: HostRecord {
-                cores: 2,
-                cpu: "Example CPU".into(),
-                memory_bytes: 8 << 30,
-                kernel: "Linux 6.12".into(),
-                file_system: "ext4".into(),
-            },
-            pressure: Some(Pressure {
-                cpu_some: Some(0.12),
-                io_some: Some(0.031),
-                steal: 0.004,
-                busy_cores: 1.4,
-                own_cores: 1.2,
-            }),
-        },
-        validity: Validity::default(),
-        cells: vec![CellRecord {
-            id: CELL.into(),
-            system: "naive".into(),
-            axes: BTreeMap::new(),
-            steps,
-            validity: Validity::default(),
-        }],
-        verdicts: Vec::new(),
-    }
 }
 
 /// A claim without needs, that expects nothing.

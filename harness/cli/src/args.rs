@@ -123,7 +123,9 @@ pub struct Report {
 
 /// Arguments of `kab up`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  export KUBECONFIG=$(kab up)\n  kubectl get namespaces\n  kab down")]
+#[command(
+    after_help = "Example:\n  export KUBECONFIG=$(kab up)\n  kubectl get namespaces\n  kab down"
+)]
 pub struct Up {
     /// Name of the control plane, so that there can be several.
     #[arg(long, default_value = "default")]

@@ -1,5 +1,7 @@
 //! Nonsense gets a clear error, exit code 2, and starts nothing.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Place;

@@ -1,5 +1,7 @@
 //! `kab up`, kubectl, `kab down`.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Place;

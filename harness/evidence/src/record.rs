@@ -124,6 +124,9 @@ pub struct CellRecord {
     pub axes: BTreeMap<String, serde_json::Value>,
     /// The steps that were begun, in order.
     pub steps: Vec<StepRecord>,
+    /// What the machine did meanwhile; none if the cell came to no step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pressure: Option<Pressure>,
     /// Whether this cell's numbers may be used.
     pub validity: Validity,
 }
@@ -171,9 +174,6 @@ pub struct Conditions {
     pub assets: Vec<AssetRecord>,
     /// The machine.
     pub host: HostRecord,
-    /// What else the machine was doing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pressure: Option<Pressure>,
 }
 
 /// A program of the lab, and where it came from.
@@ -207,7 +207,7 @@ pub struct HostRecord {
     pub file_system: String,
 }
 
-/// What the machine did during a run, from first to last step.
+/// What the machine did during a cell, from first to last step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pressure {
@@ -224,6 +224,14 @@ pub struct Pressure {
     pub busy_cores: f64,
     /// Mean processors busy with the lab, the system under test and kab.
     pub own_cores: f64,
+}
+
+impl Pressure {
+    /// Mean processors busy with anything but this run: whoever measures
+    /// latencies should find next to nothing here.
+    pub fn foreign_cores(&self) -> f64 {
+        (self.busy_cores - self.own_cores).max(0.0)
+    }
 }
 
 /// A three-valued answer.

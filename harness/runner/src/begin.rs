@@ -73,6 +73,7 @@ pub async fn cell(setting: &Setting<'_>, planned: &plan::Cell) -> Result<RunStat
             system: planned.system.to_string(),
             axes: planned.axes.clone(),
             steps: Vec::new(),
+            pressure: None,
             validity: Validity::default(),
         });
     })?;
@@ -218,7 +219,7 @@ async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>) -> RunState {
 /// Ends the system in an order in which each can still write down what it saw.
 async fn take_down(cell: Cell<'_>, pressure: Pressure) -> Result<(), BeginError> {
     let Cell { recorder, subscribers, ledger, system, local, .. } = cell;
-    recorder.update(|record| record.conditions.pressure = Some(pressure))?;
+    recorder.update_cell(|cell| cell.pressure = Some(pressure))?;
     system.stop(FAREWELL).await;
     for subscriber in subscribers {
         if let Err(error) = subscriber.stop().await {

@@ -95,7 +95,8 @@ async fn cells(
     stop: &Stop,
     progress: &dyn Progress,
 ) -> Result<RunState, RunError> {
-    let wants_controllers = |cell: &kab_scenario::plan::Cell| cell.spec.cluster.controller_manager.is_some();
+    let wants_controllers =
+        |cell: &kab_scenario::plan::Cell| cell.spec.cluster.controller_manager.is_some();
     let controllers = request.plan.cells.iter().any(wants_controllers);
     let Some(assets) = find(request, controllers, stop, progress).await? else {
         return Ok(RunState::Interrupted);
@@ -129,8 +130,7 @@ async fn find(
     // with what it says passed on, so that the user can still stop it.
     let (said, mut sayings) = tokio::sync::mpsc::unbounded_channel();
     let finder = request.finder.clone();
-    let mut finding =
-        tokio::task::spawn_blocking(move || finder.find(controllers, &Forward(said)));
+    let mut finding = tokio::task::spawn_blocking(move || finder.find(controllers, &Forward(said)));
     loop {
         tokio::select! {
             biased;

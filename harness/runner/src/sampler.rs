@@ -122,8 +122,7 @@ impl Host {
         let (busy, steal, all) = KernelStats::current().map_or((0.0, 0.0, 0.0), |stats| {
             let t = stats.total;
             let steal = t.steal.unwrap_or(0);
-            let busy =
-                t.user + t.nice + t.system + t.irq.unwrap_or(0) + t.softirq.unwrap_or(0);
+            let busy = t.user + t.nice + t.system + t.irq.unwrap_or(0) + t.softirq.unwrap_or(0);
             let all = busy + t.idle + t.iowait.unwrap_or(0) + steal;
             (seconds(busy), seconds(steal), seconds(all))
         });

@@ -105,8 +105,11 @@ pub const STEP: Kind = Group(&[
 /// What is known about the run as a whole, under `run`.
 pub const RUN: Kind = Group(&[("valid", Bool)]);
 
+/// What is known about the machine while the steps ran, under `host`.
+pub const HOST: Kind = Group(&[("foreignCores", Double), ("steal", Double)]);
+
 /// The names that are not steps.
-pub const ROOTS: [(&str, Kind); 1] = [("run", RUN)];
+pub const ROOTS: [(&str, Kind); 2] = [("run", RUN), ("host", HOST)];
 
 impl Kind {
     /// What is under `name`.

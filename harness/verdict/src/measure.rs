@@ -7,7 +7,7 @@ use kab_evidence::folder::CellFolder;
 use kab_evidence::id::OpId;
 use kab_evidence::join::{Joined, Trace};
 use kab_evidence::jsonl::JsonlError;
-use kab_evidence::record::{CellRecord, StepRecord};
+use kab_evidence::record::{CellRecord, Pressure, StepRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct CellMeasurements {
     pub cell: String,
     /// The system under test.
     pub system: String,
+    /// What the machine did meanwhile, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pressure: Option<Pressure>,
     /// Of each step that sends operations, in order.
     pub steps: Vec<StepMeasurements>,
     /// How the evidence fitted together.
@@ -98,7 +101,8 @@ pub struct StepMeasurements {
 impl CellMeasurements {
     /// A cell of which nothing was measured.
     pub fn none(cell: &CellRecord) -> Self {
-        Self { cell: cell.id.clone(), system: cell.system.clone(), ..Self::default() }
+        let (cell_id, system) = (cell.id.clone(), cell.system.clone());
+        Self { cell: cell_id, system, pressure: cell.pressure.clone(), ..Self::default() }
     }
 
     /// Reads the evidence of `cell` in `folder`, and measures it.

@@ -22,6 +22,10 @@ impl Paths {
     pub fn of(cell: &CellMeasurements) -> Self {
         let mut paths = Self::default();
         paths.0.insert("run.valid".into(), Some(Value::Flag(true)));
+        let host = cell.pressure.as_ref();
+        let foreign = host.map(|h| Value::Cores(h.foreign_cores()));
+        paths.0.insert("host.foreignCores".into(), foreign);
+        paths.0.insert("host.steal".into(), host.map(|h| Value::Ratio(h.steal)));
         for step in &cell.steps {
             paths.step(step);
         }

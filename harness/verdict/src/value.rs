@@ -106,6 +106,8 @@ pub enum Value {
     Ratio(f64),
     /// So many a second: a CEL `double`.
     PerSecond(f64),
+    /// So many processors: a CEL `double`.
+    Cores(f64),
     /// A length of time: a CEL `duration`.
     Duration(Nanos),
     /// Yes or no: a CEL `bool`.
@@ -117,7 +119,7 @@ impl Value {
     pub fn to_cel(self) -> cel::Value {
         match self {
             Self::Count(n) => cel::Value::Int(i64::try_from(n).unwrap_or(i64::MAX)),
-            Self::Ratio(x) | Self::PerSecond(x) => cel::Value::Float(x),
+            Self::Ratio(x) | Self::PerSecond(x) | Self::Cores(x) => cel::Value::Float(x),
             Self::Duration(d) => cel::Value::Duration(chrono::Duration::nanoseconds(d.0)),
             Self::Flag(b) => cel::Value::Bool(b),
         }
@@ -129,6 +131,7 @@ impl fmt::Display for Value {
         match self {
             Self::Count(n) => f.write_str(&grouped(*n)),
             Self::Ratio(x) => f.write_str(&percent(*x)),
+            Self::Cores(x) => write!(f, "{} processors", significant(*x)),
             Self::PerSecond(x) => write!(f, "{}/s", significant(*x)),
             Self::Duration(d) => d.fmt(f),
             Self::Flag(b) => b.fmt(f),

@@ -28,7 +28,8 @@ pub fn up(args: &Up) -> Result<Exit, Failure> {
     let keeper =
         start_keeper(&program, hold, &labs.keeper_log(&args.name)).or_exit(Exit::Environment)?;
     teller.say(&format!("control plane {:?} is ready, held by process {}", args.name, keeper.pid));
-    let down = if args.name == "default" { String::new() } else { format!(" --name {}", args.name) };
+    let down =
+        if args.name == "default" { String::new() } else { format!(" --name {}", args.name) };
     anstream::eprintln!("\n  export KUBECONFIG={}\n  kab down{down}\n", keeper.said);
     anstream::println!("{}", keeper.said);
     Ok(Exit::AsExpected)

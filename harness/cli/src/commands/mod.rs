@@ -19,8 +19,10 @@ use crate::exit::{Exit, Failure, OrExit};
 /// Runs `future` on a runtime that does not outlive it: work that blocks, such
 /// as a download nobody waits for any more, is left behind.
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(Exit::Environment)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .or_exit(Exit::Environment)?;
     let result = runtime.block_on(future);
     runtime.shutdown_timeout(Duration::ZERO);
     result

@@ -1,6 +1,6 @@
 //! The conditions that every number was taken under, and how to run it again.
 
-use kab_evidence::record::{RunRecord, RunState};
+use kab_evidence::record::{CellRecord, RunRecord, RunState};
 use kab_verdict::Nanos;
 use kab_verdict::value::{percent, significant};
 
@@ -46,18 +46,8 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
         row("kernel", host.kernel.clone());
         row("file system of the lab's data", host.file_system.clone());
     }
-    match &c.pressure {
-        None => row("pressure during the run", NO_DATA.to_owned()),
-        Some(p) => {
-            let share = |of: Option<f64>| of.map_or_else(|| NO_DATA.to_owned(), percent);
-            row("time in which a task waited for a processor (PSI)", share(p.cpu_some));
-            row("time in which a task waited for the disk (PSI)", share(p.io_some));
-            row("processor time taken by the hypervisor (steal)", percent(p.steal));
-            row(
-                "processors busy, of them with this run",
-                format!("{}, {}", significant(p.busy_cores), significant(p.own_cores)),
-            );
-        }
+    for cell in &record.cells {
+        pressure(cell, &mut row);
     }
     row("began", record.clock.wall.to_string());
     let took = record.ended.map(|end| Nanos(end.signed_since(record.clock.monotonic)).to_string());
@@ -72,6 +62,27 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
         },
     );
     rows
+}
+
+/// What the machine did while the steps of `cell` ran.
+fn pressure(cell: &CellRecord, row: &mut impl FnMut(&str, String)) {
+    let Some(p) = &cell.pressure else {
+        row(&format!("machine during {}", cell.id), NO_DATA.to_owned());
+        return;
+    };
+    let share = |of: Option<f64>| of.map_or_else(|| NO_DATA.to_owned(), percent);
+    row(
+        &format!("machine during {}", cell.id),
+        format!(
+            "{} processors busy with this run, {} with anything else; {} stolen by the hypervisor; \
+             some task waited for a processor {} of the time, for the disk {} (PSI)",
+            significant(p.own_cores),
+            significant(p.foreign_cores()),
+            percent(p.steal),
+            share(p.cpu_some),
+            share(p.io_some),
+        ),
+    );
 }
 
 /// The programs that were run, by component.

@@ -49,13 +49,6 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
                 kernel: "Linux 6.12".into(),
                 file_system: "ext4".into(),
             },
-            pressure: Some(Pressure {
-                cpu_some: Some(0.12),
-                io_some: Some(0.031),
-                steal: 0.004,
-                busy_cores: 1.4,
-                own_cores: 1.2,
-            }),
         },
         validity: Validity::default(),
         cells: vec![CellRecord {
@@ -63,6 +56,13 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
             system: "naive".into(),
             axes: BTreeMap::new(),
             steps,
+            pressure: Some(Pressure {
+                cpu_some: Some(0.12),
+                io_some: Some(0.031),
+                steal: 0.004,
+                busy_cores: 1.4,
+                own_cores: 1.2,
+            }),
             validity: Validity::default(),
         }],
         verdicts: Vec::new(),

@@ -71,8 +71,13 @@ fn a_folder_without_a_run_and_a_newer_record_are_told_apart() {
 fn assets_that_are_not_there_are_an_environment_error() {
     let place = Place::new();
     let nowhere = place.path().join("nowhere");
-    let out = place.output(&["run", "quickstart", "--assets", nowhere.to_str().unwrap()]);
+    let (assets, out) = (nowhere.to_str().unwrap(), place.out());
+    let out =
+        place.output(&["run", "quickstart", "--assets", assets, "--out", out.to_str().unwrap()]);
     let said = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(4), "{said}");
     assert!(said.contains("nowhere"), "{said}");
+    // What little there is to tell is told.
+    let report = std::fs::read_to_string(place.out().join("report.md")).unwrap();
+    assert!(report.contains("nowhere"), "{report}");
 }

@@ -60,5 +60,5 @@ fn a_killed_holder_takes_its_control_plane_along() {
     common::kill(u32::try_from(holder.pid()).unwrap(), Signal::KILL);
     place.assert_nothing_left(&ports);
     assert_eq!(place.output(&["clean"]).status.code(), Some(0));
-    assert_eq!(std::fs::read_dir(place.path().join("state/labs")).unwrap().count(), 0);
+    assert_eq!(place.lab_files(), Vec::<std::path::PathBuf>::new());
 }

@@ -30,7 +30,7 @@ pub fn run_doubts(record: &RunRecord, events: &[Event]) -> Vec<String> {
     match &record.state {
         RunState::Complete => {}
         RunState::Running => {
-            doubts.push("The run did not end: kab was killed, or is still at it.".into());
+            doubts.push("The run is incomplete: kab was killed, or is still at it.".into());
         }
         RunState::Interrupted => doubts.push("The run was interrupted.".into()),
         RunState::Failed { reason } => {

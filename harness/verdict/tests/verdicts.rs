@@ -247,7 +247,7 @@ fn a_load_step_that_hides_its_schedule_is_invalid() {
 
 #[test]
 fn an_unfinished_run_or_step_is_invalid() {
-    invalid("The run did not end", |run| run.record.state = RunState::Running);
+    invalid("The run is incomplete", |run| run.record.state = RunState::Running);
     invalid("The run was interrupted", |run| run.record.state = RunState::Interrupted);
     invalid("could not go on: etcd died.", |run| {
         run.record.state = RunState::Failed { reason: "etcd died".into() };

@@ -105,19 +105,28 @@ impl Place {
             .collect()
     }
 
+    /// What labs have on disk here, but for the lock that all of them share.
+    pub fn lab_files(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.path().join("state/labs")).unwrap();
+        let files = files.map(|entry| entry.unwrap().path());
+        files.filter(|path| path.file_name().unwrap() != ".lock").collect()
+    }
+
     /// Nothing that ran here is left: no process, none of `ports`.
     pub fn assert_nothing_left(&self, ports: &BTreeSet<u16>) {
-        // A killed process may take a moment to be gone: bounded retries, and
-        // the assertion below decides.
-        for _ in 0..100 {
-            if self.processes().is_empty() {
+        let open = |port: &u16| TcpStream::connect(("127.0.0.1", *port)).is_ok();
+        let left = || -> (Vec<String>, Vec<u16>) {
+            (self.processes(), ports.iter().copied().filter(open).collect())
+        };
+        // A killed process takes a moment to give back its memory, and then its
+        // sockets: bounded retries, and the assertion below decides.
+        for _ in 0..200 {
+            if left() == (Vec::new(), Vec::new()) {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        assert_eq!(self.processes(), Vec::<String>::new());
-        let open = |port: &&u16| TcpStream::connect(("127.0.0.1", **port)).is_ok();
-        assert_eq!(ports.iter().filter(open).collect::<Vec<_>>(), Vec::<&u16>::new());
+        assert_eq!(left(), (Vec::new(), Vec::new()));
     }
 }
 

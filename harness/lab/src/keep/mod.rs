@@ -222,6 +222,7 @@ impl Labs {
         let killed = processes.filter(|process| process.kill()).map(|process| process.pid);
         let killed = killed.collect();
         remove_folder(&lab.path)?;
+        let _ = fs::remove_file(self.keeper_log(&lab.name));
         Ok(Swept { path: lab.path.clone(), killed })
     }
 

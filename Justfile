@@ -14,9 +14,9 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo deny check bans licenses sources
 
-# Micro-benchmarks.
+# How well the generator keeps its schedule on this machine.
 bench *ARGS:
-    cargo bench --workspace {{ARGS}}
+    cargo run --release --package kab-load --example pacing {{ARGS}}
 
 # Render a run's report again, offline.
 report RUN:

@@ -10,11 +10,21 @@ use clap::{Args, Parser, Subcommand};
 #[command(
     name = "kab",
     version,
-    after_help = "Examples:\n  kab list\n  kab run quickstart\n  kab run quickstart --dry-run\n  \
-                  kab run quickstart --set steps.write.load.rate=80/s --out reports/fast\n  \
-                  kab report reports/fast\n\nExit codes: 0 as expected, 1 a verdict differs from what \
-                  the scenario expects, 2 bad usage or scenario,\n3 inconclusive, 4 no environment, 130 \
-                  interrupted."
+    after_help = "\
+Examples:
+  kab list
+  kab run quickstart
+  kab run quickstart --dry-run
+  kab run quickstart --set steps.write.load.rate=80/s --out reports/fast
+  kab report reports/fast
+
+Exit codes:
+  0    every verdict was reached and is as the scenario expects
+  1    a verdict differs from what the scenario expects
+  2    bad usage, or a bad scenario
+  3    inconclusive, or not good enough to judge
+  4    the environment could not be brought up
+  130  interrupted"
 )]
 pub struct Cli {
     /// What to do.

@@ -13,6 +13,11 @@ pub const OP_ANNOTATION: &str = "kab.dev/op";
 /// that the apiserver's own spans can be joined by the same id.
 pub const TRACEPARENT: &str = "traceparent";
 
+/// The header in which a notification names the resourceVersion of the change
+/// that it announces. The origin has neither header; the lab adds both, so that
+/// a receipt can be joined to its write.
+pub const RESOURCE_VERSION: &str = "kab-resource-version";
+
 /// Identifies one operation of one run: a run-wide nonce and a sequence
 /// number, together the 16-byte trace id of W3C Trace Context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

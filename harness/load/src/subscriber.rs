@@ -18,7 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kab_evidence::clock::Mono;
-use kab_evidence::id::{OpId, TRACEPARENT};
+use kab_evidence::id::{OpId, RESOURCE_VERSION, TRACEPARENT};
 use kab_evidence::jsonl::{JsonlError, JsonlWriter};
 use kab_evidence::span::Span;
 use serde::Deserialize;
@@ -28,9 +28,6 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// The path that informers POST notifications to.
 pub const NOTIFICATIONS_PATH: &str = "/api/todonotifications";
-
-/// The header in which an informer names the resourceVersion of the change.
-pub const RESOURCE_VERSION: &str = "kab-resource-version";
 
 /// A notification is two short fields; more than this is none.
 const LONGEST_NOTIFICATION: usize = 64 * 1024;

@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kab_evidence::clock::{self, Mono};
-use kab_evidence::id::TRACEPARENT;
+use kab_evidence::id::{RESOURCE_VERSION, TRACEPARENT};
 use kab_evidence::span::{Change, Span};
 use kube::api::{Api, PostParams};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::outbound::{Outbound, root_cause};
 use super::reflector::{Reflector, Seen};
 use super::spans::Spans;
-use super::{AppError, RESOURCE_VERSION_HEADER, announce, endpoint, terminated};
+use super::{AppError, announce, endpoint, terminated};
 use crate::client::connect;
 use crate::entity::{API_VERSION, KIND, Todo};
 
@@ -201,7 +201,7 @@ fn trace_headers(todo: &Todo) -> HeaderMap {
         headers.insert(TRACEPARENT, traceparent);
     }
     if let Ok(revision) = HeaderValue::from_str(todo.revision()) {
-        headers.insert(RESOURCE_VERSION_HEADER, revision);
+        headers.insert(RESOURCE_VERSION, revision);
     }
     headers
 }

@@ -27,11 +27,6 @@ pub mod webhook;
 
 use spans::Spans;
 
-/// Header of a notification: the resourceVersion of the change it announces.
-/// The origin has no such header; the lab adds it, as it adds `traceparent`,
-/// so that a receipt can be joined to the write.
-pub const RESOURCE_VERSION_HEADER: &str = "kab-resource-version";
-
 /// How long requests under way may still take after SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);
 

@@ -15,11 +15,10 @@ use axum::routing::post;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioExecutor;
-use kab_backend::app::RESOURCE_VERSION_HEADER;
 use kab_backend::client::{connect, install_tls_provider};
 use kab_backend::deploy::DeploySpec;
 use kab_backend::naive::{Deployed, Naive};
-use kab_evidence::id::{OpId, TRACEPARENT};
+use kab_evidence::id::{OpId, RESOURCE_VERSION, TRACEPARENT};
 use kab_evidence::jsonl;
 use kab_evidence::span::Span;
 use kab_lab::assets::Finder;
@@ -216,7 +215,7 @@ async fn receive(
     let notification = Notification {
         body: body.0,
         op: text(TRACEPARENT).and_then(OpId::from_traceparent),
-        revision: text(RESOURCE_VERSION_HEADER).unwrap_or_default().to_owned(),
+        revision: text(RESOURCE_VERSION).unwrap_or_default().to_owned(),
     };
     sender.send(notification).unwrap();
 }

@@ -28,7 +28,7 @@ fn in_a_line(entry: &Entry) -> String {
     match &entry.about {
         Ok(about) => {
             let risk = about.risk.as_ref().map(|risk| format!(", {risk}")).unwrap_or_default();
-            format!("{} ({:?}{risk})", about.summary, about.tier)
+            format!("{} ({}{risk})", about.summary, json!(about.tier).as_str().unwrap_or_default())
         }
         Err(_) => format!("cannot be run; `kab run {} --dry-run` says why", entry.name),
     }

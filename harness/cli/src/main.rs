@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     match dispatch(cli.command) {
         Ok(exit) => exit.into(),
         Err(Failure { exit, error }) => {
-            anstream::eprintln!("kab: {error:#}");
+            anstream::eprintln!("kab: {error}");
             exit.into()
         }
     }

@@ -13,8 +13,9 @@
 //!   logs/*.log       what each process printed
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::record::{RunRecord, SCHEMA_VERSION, SchemaVersion};
@@ -69,10 +70,14 @@ impl RunFolder {
     pub fn create(path: &Path) -> Result<Self, FolderError> {
         fs::create_dir_all(path).map_err(failed("making the run folder", path))?;
         let path = path.canonicalize().map_err(failed("finding", path))?;
-        if path.join("record.json").exists() || path.join("cells").exists() {
+        if path.join("record.json").exists() {
             return Err(FolderError::Occupied(path));
         }
-        Ok(Self(path))
+        // Of several kabs that want the folder, the one that makes this has it.
+        match fs::create_dir(path.join("cells")) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(FolderError::Occupied(path)),
+            made => made.map_err(failed("making a run folder of", &path)).map(|()| Self(path)),
+        }
     }
 
     /// The run in `path`.
@@ -169,6 +174,39 @@ impl CellFolder {
     /// What each process printed.
     pub fn logs_dir(&self) -> PathBuf {
         self.0.join("logs")
+    }
+
+    /// How many lines each file of evidence has, by its path in this folder.
+    /// Written down when a cell ends, it shows later what is missing.
+    pub fn inventory(&self) -> Result<BTreeMap<String, u64>, FolderError> {
+        let mut lines = BTreeMap::new();
+        for dir in [self.0.clone(), self.spans_dir()] {
+            let entries = match fs::read_dir(&dir) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(failed("listing", &dir))?,
+            };
+            for path in entries.flatten().map(|entry| entry.path()) {
+                if path.extension().is_some_and(|extension| extension == "jsonl") {
+                    let count = count_lines(&path).map_err(failed("reading", &path))?;
+                    let name = path.strip_prefix(&self.0).unwrap_or(&path);
+                    lines.insert(name.display().to_string(), count);
+                }
+            }
+        }
+        Ok(lines)
+    }
+}
+
+fn count_lines(path: &Path) -> io::Result<u64> {
+    let mut file = fs::File::open(path)?;
+    let mut buffer = vec![0; 256 * 1024];
+    let mut lines = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(lines);
+        }
+        lines += buffer[..read].iter().map(|&byte| u64::from(byte == b'\n')).sum::<u64>();
     }
 }
 

@@ -127,6 +127,9 @@ pub struct CellRecord {
     /// What the machine did meanwhile; none if the cell came to no step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pressure: Option<Pressure>,
+    /// Lines of each file of evidence when the cell ended; none if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<BTreeMap<String, u64>>,
     /// Whether this cell's numbers may be used.
     pub validity: Validity,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kab_backend::deploy::{DeployError, DeploySpec};
 use kab_backend::naive::Naive;
 use kab_evidence::event::Happening;
-use kab_evidence::folder::CellFolder;
+use kab_evidence::folder::{CellFolder, FolderError};
 use kab_evidence::jsonl::{JsonlError, JsonlWriter};
 use kab_evidence::record::{CellRecord, Pressure, RunState, Validity};
 use kab_lab::assets::Assets;
@@ -52,6 +52,9 @@ pub enum BeginError {
     /// The record.
     #[error(transparent)]
     Record(#[from] RecorderError),
+    /// The run folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
 }
 
 /// What all cells of a run share.
@@ -74,6 +77,7 @@ pub async fn cell(setting: &Setting<'_>, planned: &plan::Cell) -> Result<RunStat
             axes: planned.axes.clone(),
             steps: Vec::new(),
             pressure: None,
+            evidence: None,
             validity: Validity::default(),
         });
     })?;
@@ -218,7 +222,7 @@ async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>) -> RunState {
 
 /// Ends the system in an order in which each can still write down what it saw.
 async fn take_down(cell: Cell<'_>, pressure: Pressure) -> Result<(), BeginError> {
-    let Cell { recorder, subscribers, ledger, system, local, .. } = cell;
+    let Cell { folder, recorder, subscribers, ledger, system, local, .. } = cell;
     recorder.update_cell(|cell| cell.pressure = Some(pressure))?;
     system.stop(FAREWELL).await;
     for subscriber in subscribers {
@@ -227,6 +231,8 @@ async fn take_down(cell: Cell<'_>, pressure: Pressure) -> Result<(), BeginError>
         }
     }
     ledger.finish()?;
+    let evidence = folder.inventory()?;
+    recorder.update_cell(|cell| cell.evidence = Some(evidence))?;
     // The lab is thrown away with its data: there is nothing to end in order.
     local.stop_now().await;
     Ok(())

@@ -41,8 +41,8 @@ fn every_combination_is_a_cell() {
         ]
     );
     let steps = serde_json::to_value(&plan.cells[5].spec.steps).unwrap();
-    assert_eq!(steps[2]["load"]["rate"], "80/s");
-    assert_eq!(steps[2]["load"]["payload"]["size"], "1MiB");
+    assert_eq!(steps[3]["load"]["rate"], "80/s");
+    assert_eq!(steps[3]["load"]["payload"]["size"], "1MiB");
     insta::assert_snapshot!("matrix", plan.describe());
 }
 
@@ -68,7 +68,7 @@ fn ids_are_distinct_folder_names() {
 #[test]
 fn a_set_reaches_what_the_file_leaves_out() {
     let scenario =
-        quickstart(&["cluster.etcd.quota=64MiB", "steps.2.load.deadline=2s", "systems.0=naive"])
+        quickstart(&["cluster.etcd.quota=64MiB", "steps.3.load.deadline=2s", "systems.0=naive"])
             .scenario;
     assert_eq!(scenario.spec.cluster.etcd.quota.get(), 64 << 20);
     assert!(scenario.spec.cluster.etcd.fsync, "the rest keeps its default");
@@ -77,7 +77,7 @@ fn a_set_reaches_what_the_file_leaves_out() {
 #[test]
 fn the_last_of_two_sets_counts() {
     let scenario = quickstart(&["steps.write.load.rate=1/s", "steps.write.load.rate=2/s"]).scenario;
-    assert_eq!(serde_json::to_value(scenario).unwrap()["spec"]["steps"][2]["load"]["rate"], "2/s");
+    assert_eq!(serde_json::to_value(scenario).unwrap()["spec"]["steps"][3]["load"]["rate"], "2/s");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn plans_that_cannot_be_meant_are_refused() {
 fn a_plan_can_be_written_as_json() {
     let json = serde_json::to_value(plan(&[RATE])).unwrap();
     assert_eq!(json["cells"][1]["axes"]["rate"], "80/s");
-    assert_eq!(json["cells"][1]["spec"]["steps"][2]["name"], "write");
+    assert_eq!(json["cells"][1]["spec"]["steps"][3]["name"], "write");
     assert_eq!(json["seed"], 42);
 }
 

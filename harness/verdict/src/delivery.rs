@@ -94,6 +94,14 @@ pub(crate) fn delivery<'a>(
     (found.expected > 0).then_some((found, lags))
 }
 
+/// How many subscribers received `trace`'s notification.
+fn heard_by(trace: &Trace) -> u32 {
+    let mut subscribers: Vec<u32> = trace.receipts.iter().map(|r| r.subscriber).collect();
+    subscribers.sort_unstable();
+    subscribers.dedup();
+    u32::try_from(subscribers.len()).unwrap_or(u32::MAX)
+}
+
 /// How much could be joined; none if no write was acknowledged.
 pub(crate) fn coverage<'a>(
     traces: impl Iterator<Item = &'a Trace>,
@@ -110,7 +118,7 @@ pub(crate) fn coverage<'a>(
         let request = found(trace.gateway.is_some(), &mut gateway)
             & found(trace.webhook.is_some(), &mut webhook);
         let notice = found(trace.seen.is_some(), &mut informer)
-            & found(!trace.receipts.is_empty(), &mut delivery);
+            & found(heard_by(trace) == subscribers, &mut delivery);
         complete += u64::from(request && (notice || !listened));
     }
     let share = |count: u64| count as f64 / n as f64;

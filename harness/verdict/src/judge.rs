@@ -3,13 +3,13 @@
 use kab_evidence::event::Event;
 use kab_evidence::folder::{FolderError, RunFolder};
 use kab_evidence::jsonl;
-use kab_evidence::record::{CellRecord, RunRecord, Verdict};
+use kab_evidence::record::{CellRecord, RunRecord, Validity, Verdict};
 use kab_scenario::load_text;
 use kab_scenario::model::Claim;
 
 use crate::claim::judge_claim;
 use crate::measure::CellMeasurements;
-use crate::validity::{cell_doubts, doubt, run_doubts};
+use crate::validity::{cell_doubts, doubt, missing_evidence, run_doubts};
 
 /// A run, judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,8 +37,8 @@ pub enum JudgeError {
 /// Judges the run in `folder` by the claims of its own scenario, from its
 /// evidence alone. The folder is not changed.
 ///
-/// If the scenario cannot be read again, the verdicts stay those of the record,
-/// and a note says so. If it is not the file that was run, the run is invalid.
+/// If the scenario cannot be read again, nothing is judged; if it is not the
+/// file that was run, the run is invalid.
 ///
 /// # Errors
 /// If the run record cannot be read.
@@ -59,13 +59,9 @@ pub fn judge(folder: &RunFolder) -> Result<Judged, JudgeError> {
             judge_with(folder, &loaded.scenario.spec.claims, Some(other.to_owned()))
         }
         Err(why) => {
-            let mut judged = judge_claims(folder, &[])?;
-            judged.record.verdicts = before.verdicts;
-            judged.notes.push(format!(
-                "The claims could not be judged again, so the verdicts are those of the run itself: \
-                 scenario.yaml cannot be read: {why}"
-            ));
-            Ok(judged)
+            let unread =
+                format!("The claims cannot be judged: scenario.yaml cannot be read: {why}");
+            judge_with(folder, &[], Some(unread))
         }
     }
 }
@@ -88,7 +84,13 @@ fn judge_with(
     against: Option<String>,
 ) -> Result<Judged, JudgeError> {
     let mut record = folder.read_record()?;
+    // Doubts are derived from the evidence that is there now: an earlier
+    // judgement, perhaps of a folder half copied, must not stick.
+    record.validity = Validity::default();
     let (events, unreadable) = match jsonl::read(&folder.events_path()) {
+        Ok(lines) if lines.truncated => {
+            (lines.values, Some("events.jsonl ends in the middle of a line.".to_owned()))
+        }
         Ok(lines) => (lines.values, None),
         Err(error) => (Vec::new(), Some(format!("The run's events cannot be read: {error}."))),
     };
@@ -98,7 +100,10 @@ fn judge_with(
     let mut cells = Vec::with_capacity(record.cells.len());
     for index in 0..record.cells.len() {
         let (measured, unreadable) = measure(folder, &record.cells[index]);
-        let doubts = cell_doubts(&record, index, &measured, &events);
+        record.cells[index].validity = Validity::default();
+        let mut doubts = cell_doubts(&record, index, &measured, &events);
+        doubts
+            .extend(missing_evidence(&folder.cell(&record.cells[index].id), &record.cells[index]));
         doubt(&mut record.cells[index].validity, doubts.into_iter().chain(unreadable));
         cells.push(measured);
     }

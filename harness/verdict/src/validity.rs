@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kab_evidence::clock::Mono;
 use kab_evidence::event::{Event, Happening};
+use kab_evidence::folder::CellFolder;
 use kab_evidence::record::{CellRecord, RunRecord, RunState, StepRecord, Validity};
 
 use crate::measure::{CellMeasurements, StepMeasurements, subscribers_of};
@@ -57,7 +58,9 @@ pub fn cell_doubts(
         doubts.extend(step_doubts(step, measured.step(&step.name)));
     }
     for file in &measured.join.truncated {
-        doubts.push(format!("{file} ends in the middle of a line: its writer was killed."));
+        doubts.push(format!(
+            "{file} ends in the middle of a line: its writer was killed, or the disk was full."
+        ));
     }
     if measured.join.unfinished > 0 {
         doubts.push(format!(
@@ -71,6 +74,24 @@ pub fn cell_doubts(
     };
     doubts.extend(events.iter().filter(here).filter_map(death));
     doubts
+}
+
+/// What is not in the folder of `cell` any more, or not as it was when the cell
+/// ended. Evidence that is gone must not look like writes that were lost.
+pub fn missing_evidence(folder: &CellFolder, cell: &CellRecord) -> Vec<String> {
+    let Some(written) = &cell.evidence else { return Vec::new() };
+    let there = match folder.inventory() {
+        Ok(there) => there,
+        Err(error) => return vec![format!("The evidence cannot be counted: {error}.")],
+    };
+    let changed = written.iter().filter(|(file, lines)| there.get(*file) != Some(lines));
+    changed
+        .map(|(file, lines)| {
+            let now =
+                there.get(file).map_or("is gone".to_owned(), |n| format!("has {}", grouped(*n)));
+            format!("{file} had {} when the cell ended, and {now}.", several(*lines, "line"))
+        })
+        .collect()
 }
 
 fn step_doubts(step: &StepRecord, measured: Option<&StepMeasurements>) -> Vec<String> {

@@ -293,7 +293,9 @@ fn evidence_cut_off_or_unreadable_is_invalid() {
     let cut = spoilt("{\"span\":\"gate");
     assert_eq!(
         cell_doubts(&cut),
-        ["spans/gateway-1.jsonl ends in the middle of a line: its writer was killed."]
+        [
+            "spans/gateway-1.jsonl ends in the middle of a line: its writer was killed, or the disk was full."
+        ]
     );
     let broken = spoilt("nonsense\n");
     assert!(cell_doubts(&broken)[0].contains("gateway-1.jsonl:401: not a line"), "{broken:?}");
@@ -364,12 +366,39 @@ fn a_run_is_judged_again_by_its_own_scenario() {
     let other = kab_verdict::judge(&folder).unwrap();
     assert_eq!(other.record.verdicts[0].verdict, Verdict::Inconclusive);
     assert!(other.record.verdicts[0].reason.contains("is not the file that was run"));
-    // And if it is gone, the run's own verdicts stay.
+    // And if it is gone, nothing is: an older verdict must not outlive its evidence.
     folder.write_record(&judged.record).unwrap();
     std::fs::remove_file(folder.scenario_path()).unwrap();
-    let kept = kab_verdict::judge(&folder).unwrap();
-    assert_eq!(kept.record.verdicts, judged.record.verdicts);
-    assert!(kept.notes[0].contains("could not be judged again"), "{:?}", kept.notes);
+    let gone = kab_verdict::judge(&folder).unwrap().record;
+    assert!(gone.verdicts.is_empty());
+    assert!(gone.validity.invalid_because[0].contains("scenario.yaml cannot be read"));
+    assert_eq!(exit_code(&gone), 3);
+}
+
+#[test]
+fn evidence_that_is_gone_is_not_taken_for_loss() {
+    let mut run = Synthetic::flawless(200);
+    let (_dir, folder) = with_scenario(&mut run, SCENARIO);
+    let mut record = folder.read_record().unwrap();
+    let cell = folder.cell(&record.cells[0].id);
+    record.cells[0].evidence = Some(cell.inventory().unwrap());
+    folder.write_record(&record).unwrap();
+    assert_eq!(exit_code(&kab_verdict::judge(&folder).unwrap().record), 0);
+
+    // A file cut at the end of a line, then gone, then back: the doubt comes and goes.
+    let ops = std::fs::read_to_string(cell.ops_path()).unwrap();
+    let half: String = ops.split_inclusive('\n').take(100).collect();
+    std::fs::write(cell.ops_path(), half).unwrap();
+    let cut = kab_verdict::judge(&folder).unwrap().record;
+    let says = "ops.jsonl had 200 lines when the cell ended, and has 100.";
+    assert!(cell_doubts(&cut).iter().any(|doubt| doubt == says), "{:?}", cell_doubts(&cut));
+    folder.write_record(&cut).unwrap();
+    std::fs::remove_file(cell.ops_path()).unwrap();
+    let gone = kab_verdict::judge(&folder).unwrap().record;
+    assert!(cell_doubts(&gone).iter().any(|doubt| doubt.ends_with("and is gone.")));
+    assert_eq!(exit_code(&gone), 3);
+    std::fs::write(cell.ops_path(), ops).unwrap();
+    assert_eq!(exit_code(&kab_verdict::judge(&folder).unwrap().record), 0);
 }
 
 #[test]

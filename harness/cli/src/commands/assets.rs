@@ -2,6 +2,7 @@
 
 use kab_lab::assets::Finder;
 
+use super::print;
 use crate::args::AssetArgs;
 use crate::exit::{Exit, Failure, OrExit};
 use crate::progress::Teller;
@@ -11,14 +12,14 @@ pub fn run(args: &AssetArgs) -> Result<Exit, Failure> {
     for asset in found.all() {
         let mut command = vec![asset.program.display().to_string()];
         command.extend(asset.leading_args.iter().cloned());
-        anstream::println!(
+        print(&format!(
             "{} {}: {}\n  {}\n  sha256 {}",
             asset.name,
             asset.version,
             asset.origin,
             command.join(" "),
             asset.sha256
-        );
+        ))?;
     }
     Ok(Exit::AsExpected)
 }

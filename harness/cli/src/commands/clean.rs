@@ -2,14 +2,15 @@
 
 use kab_lab::keep::Labs;
 
+use super::print;
 use crate::exit::{Exit, Failure, OrExit};
 
 pub fn run() -> Result<Exit, Failure> {
     let removed = Labs::from_env().and_then(|labs| labs.sweep()).or_exit(Exit::Environment)?;
     for lab in &removed {
-        anstream::println!("removed {}", lab.path.display());
+        print(&format!("removed {}", lab.path.display()))?;
         for pid in &lab.killed {
-            anstream::println!("killed process {pid}, which belonged to it");
+            print(&format!("killed process {pid}, which belonged to it"))?;
         }
     }
     if removed.is_empty() {

@@ -9,6 +9,7 @@ use kab_lab::progress::Progress;
 
 use super::assets::finder;
 use super::block_on;
+use super::print;
 use crate::args::{Down, Up};
 use crate::exit::{Exit, Failure, OrExit};
 use crate::progress::Teller;
@@ -31,7 +32,7 @@ pub fn up(args: &Up) -> Result<Exit, Failure> {
     let down =
         if args.name == "default" { String::new() } else { format!(" --name {}", args.name) };
     anstream::eprintln!("\n  export KUBECONFIG={}\n  kab down{down}\n", keeper.said);
-    anstream::println!("{}", keeper.said);
+    print(&keeper.said)?;
     Ok(Exit::AsExpected)
 }
 
@@ -50,7 +51,7 @@ pub fn hold(args: &Up) -> Result<Exit, Failure> {
             .await
             .or_exit(Exit::Environment)?;
         dir.note(Some(&local)).or_exit(Exit::Environment)?;
-        anstream::println!("{}", local.kubeconfig().display());
+        print(&format!("{}", local.kubeconfig().display()))?;
         match holder.hold(&mut deaths).await {
             Release::Signal(name) => teller.say(&format!("{name}: stopping")),
             Release::Death(death) => {

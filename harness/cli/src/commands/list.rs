@@ -5,6 +5,7 @@ use std::path::Path;
 use kab_scenario::Entry;
 use serde_json::json;
 
+use super::print;
 use crate::args::List;
 use crate::exit::{Exit, Failure};
 
@@ -13,11 +14,11 @@ pub fn run(args: &List) -> Result<Exit, Failure> {
     let entries = kab_scenario::catalogue(folder);
     if args.json {
         let entries: Vec<_> = entries.iter().map(as_json).collect();
-        anstream::println!("{:#}", serde_json::Value::from(entries));
+        print(&format!("{:#}", serde_json::Value::from(entries)))?;
     } else {
         let widest = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
         for entry in &entries {
-            anstream::println!("{:widest$}  {}", entry.name, in_a_line(entry));
+            print(&format!("{:widest$}  {}", entry.name, in_a_line(entry)))?;
         }
     }
     let bad = entries.iter().any(|entry| entry.about.is_err());

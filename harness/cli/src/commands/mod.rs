@@ -11,7 +11,7 @@ pub mod run;
 pub mod schema;
 
 use std::future::Future;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use crate::exit::{Exit, Failure, OrExit};
@@ -41,4 +41,11 @@ fn style() -> kab_scenario::Style {
         (true, true) => kab_scenario::Style::Monochrome,
         (false, _) => kab_scenario::Style::Plain,
     }
+}
+
+/// Prints a line on stdout; an error if it cannot be had, as on a full disk.
+fn print(line: &str) -> Result<(), Failure> {
+    writeln!(anstream::stdout(), "{line}")
+        .map_err(|error| anyhow::anyhow!("writing to stdout: {error}"))
+        .or_exit(Exit::Environment)
 }

@@ -3,6 +3,7 @@
 use kab_evidence::folder::RunFolder;
 use kab_evidence::record::RunState;
 
+use super::print;
 use crate::args::Report;
 use crate::exit::{Exit, Failure, OrExit};
 
@@ -11,7 +12,7 @@ pub fn run(args: &Report) -> Result<Exit, Failure> {
     // A record of a newer kab, or none at all, is a wrong argument.
     folder.read_record().or_exit(Exit::Usage)?;
     let exit = conclude(&folder)?;
-    anstream::println!("{}", folder.path().display());
+    print(&format!("{}", folder.path().display()))?;
     Ok(exit)
 }
 

@@ -7,10 +7,12 @@ use kab_evidence::clock::ClockAnchor;
 use kab_evidence::folder::{FolderError, RunFolder};
 use kab_evidence::record::RunState;
 use kab_lab::keep::Labs;
+use kab_lab::progress::Progress;
 use kab_runner::{Request, RunError};
 use kab_scenario::{Loaded, Plan};
 
 use super::assets::finder;
+use super::print;
 use super::report::conclude;
 use super::{block_on, show, style};
 use crate::args::Run;
@@ -22,7 +24,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     let asked = ClockAnchor::now();
     let Some((loaded, plan)) = prepare(args)? else { return Ok(Exit::Usage) };
     if args.dry_run {
-        anstream::println!("{}", plan.describe());
+        print(&plan.describe())?;
         return Ok(Exit::AsExpected);
     }
     let request = Request {
@@ -36,7 +38,11 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     };
     let ended = block_on(async {
         let stop = signals::listen().or_exit(Exit::Environment)?;
-        Ok(kab_runner::run(&request, &stop, &Teller::new()).await)
+        let teller = Teller::new();
+        for lab in request.labs.sweep().or_exit(Exit::Environment)? {
+            teller.say(&format!("removed {}, left by a kab that was killed", lab.path.display()));
+        }
+        Ok(kab_runner::run(&request, &stop, &teller).await)
     })?;
     finish(&request, ended)
 }
@@ -71,7 +77,7 @@ fn finish(request: &Request, ended: Result<RunState, RunError>) -> Result<Exit, 
     }
     let judged = RunFolder::open(&request.out).or_exit(Exit::Environment).and_then(|folder| {
         let exit = conclude(&folder)?;
-        anstream::println!("{}", folder.path().display());
+        print(&format!("{}", folder.path().display()))?;
         Ok(exit)
     });
     match ended {

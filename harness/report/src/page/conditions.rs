@@ -31,7 +31,9 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
     row("kab", record.kab_version.clone());
     if !c.provider.is_empty() {
         row("topology", format!("{} etcd, {} kube-apiserver", c.etcd_members, c.apiservers));
-        let fsync = if c.fsync {
+        let fsync = if c.fsync && c.host.file_system == "tmpfs" {
+            "on, but the lab's data is in memory (tmpfs): no write waits for a disk"
+        } else if c.fsync {
             "on: a write is acknowledged only when it is on disk"
         } else {
             "OFF: an acknowledged write may not survive a power cut"

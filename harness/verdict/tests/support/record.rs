@@ -63,6 +63,7 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
                 busy_cores: 1.4,
                 own_cores: 1.2,
             }),
+            evidence: None,
             validity: Validity::default(),
         }],
         verdicts: Vec::new(),

@@ -49,6 +49,12 @@ impl Mono {
         i64::try_from(a - b).unwrap_or(if a > b { i64::MAX } else { i64::MIN })
     }
 
+    /// The instant `before` earlier than this one, at the earliest the origin.
+    pub fn minus(self, before: Duration) -> Self {
+        let nanos = u64::try_from(before.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// The instant `after` later than this one.
     pub fn plus(self, after: Duration) -> Self {
         let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);

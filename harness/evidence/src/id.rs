@@ -39,11 +39,58 @@ impl OpId {
         format!("00-{self}-{:016x}-01", self.sequence)
     }
 
+    /// The same text as [`fmt::Display`] gives, without an allocation.
+    pub fn text(self) -> IdText {
+        IdText::default().hex(self.nonce).hex(self.sequence)
+    }
+
+    /// The same text as [`Self::traceparent`] gives, without an allocation.
+    pub fn traceparent_text(self) -> IdText {
+        let front = IdText::default().plain(b"00-").hex(self.nonce).hex(self.sequence);
+        front.plain(b"-").hex(self.sequence).plain(b"-01")
+    }
+
     /// Reads the id from a `traceparent` header; `None` if it is not one.
     pub fn from_traceparent(value: &str) -> Option<Self> {
         let mut parts = value.split('-');
         let (_version, id) = (parts.next()?, parts.next()?);
         (parts.count() == 2).then(|| id.parse().ok()).flatten()
+    }
+}
+
+/// An id as text, on the stack.
+#[derive(Debug, Clone, Copy)]
+pub struct IdText {
+    bytes: [u8; 55],
+    length: usize,
+}
+
+impl Default for IdText {
+    fn default() -> Self {
+        Self { bytes: [0; 55], length: 0 }
+    }
+}
+
+impl IdText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII is ever put in.
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+
+    fn plain(mut self, text: &[u8]) -> Self {
+        self.bytes[self.length..self.length + text.len()].copy_from_slice(text);
+        self.length += text.len();
+        self
+    }
+
+    fn hex(mut self, number: u64) -> Self {
+        for shift in (0..16).rev() {
+            let digit = usize::try_from(number >> (4 * shift) & 15).unwrap_or(0);
+            self.bytes[self.length] = b"0123456789abcdef"[digit];
+            self.length += 1;
+        }
+        self
     }
 }
 
@@ -105,6 +152,10 @@ mod tests {
             let id = OpId::new(nonce, sequence);
             prop_assert_eq!(id.to_string().parse::<OpId>().unwrap(), id);
             prop_assert_eq!(OpId::from_traceparent(&id.traceparent()), Some(id));
+            let text = id.text();
+            prop_assert_eq!(text.as_str(), id.to_string());
+            let text = id.traceparent_text();
+            prop_assert_eq!(text.as_str(), id.traceparent());
         }
 
         #[test]

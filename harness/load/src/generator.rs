@@ -1,236 +1,205 @@
-//! The open loop: every operation is started when the schedule says, whatever
-//! became of those before it.
-//!
-//! One task does it all: it waits for the next instant, and polls the
-//! operations in flight while it waits. Nothing is handed between tasks, and
-//! the whole load ends with the future that runs it.
+//! A load, run on a thread of its own: every operation is started when its time
+//! has come, whatever became of those before it.
 
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use futures::stream::{FuturesUnordered, StreamExt};
 use kab_evidence::clock::Mono;
 use kab_evidence::jsonl::JsonlWriter;
 use kab_evidence::ledger::OpRecord;
+use kab_wire::{Peer, Protocol, Reactor, Waker};
+use tokio::sync::oneshot;
 
-use crate::operation::{Ended, Prepared, Work};
-use crate::pace::{Pacer, PacingThread};
-use crate::schedule::Schedule;
-use crate::summary::{LoadSummary, Tally};
-use crate::transport::{BadPath, Transport};
+use crate::arrivals::Arrivals;
+use crate::engine::{Engine, Orders};
+use crate::summary::LoadSummary;
+use crate::work::Work;
 
-/// After so many operations without a pause the runtime gets a turn, so that a
-/// generator that is behind still reads its answers.
-const TURN: u64 = 32;
+/// Connections over HTTP/2 that a load has unless it says otherwise: more than
+/// one, because a server may serve one connection on one processor only.
+const HTTP2_CONNECTIONS: u32 = 4;
 
-/// A load on a schedule.
+/// A load.
 #[derive(Debug, Clone)]
 pub struct LoadSpec {
     /// What the operations are.
     pub work: Work,
-    /// When each is due, counted from `start`.
-    pub schedule: Schedule,
-    /// When the schedule begins. A few milliseconds ahead, so that the first
+    /// When each is due.
+    pub arrivals: Arrivals,
+    /// When the arrivals begin. A few milliseconds ahead, so that the first
     /// operation is not late; the same for all who share a load.
     pub start: Mono,
     /// Most operations in flight; one that is due beyond them is not sent, and
     /// counted as missed.
     pub max_in_flight: u32,
+    /// Most connections of each identity. If none is said: over HTTP/1.1 as
+    /// many as operations in flight, over HTTP/2 four.
+    pub connections: Option<u32>,
+    /// How the generator waits for the next instant.
+    pub waiting: Waiting,
+    /// Whether the first operation that is not acknowledged ends the load.
+    pub must_succeed: bool,
+}
+
+/// How the generator waits for the next instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Waiting {
+    /// In the kernel, by its timer: some ten microseconds late, and next to no
+    /// CPU.
+    #[default]
+    Timer,
+    /// In the kernel until shortly before, then without sleeping.
+    Hybrid,
+    /// Without sleeping: as exact as it gets, for a whole processor.
+    Spin,
+}
+
+impl Waiting {
+    /// How long before the instant [`Self::Hybrid`] stops sleeping.
+    pub(crate) const MARGIN: Duration = Duration::from_micros(100);
+}
+
+impl LoadSpec {
+    /// How many connections identity `index` may have.
+    pub(crate) fn connections_of(&self, index: usize) -> usize {
+        let http2 = self.work.peers.get(index).is_some_and(speaks_http2);
+        let usual = if http2 { HTTP2_CONNECTIONS } else { self.max_in_flight };
+        usize::try_from(self.connections.unwrap_or(usual)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether connections are opened before the first operation needs one:
+    /// where there are few of them, and a handshake would be in its time.
+    pub(crate) fn opens_ahead(&self, peer: &Peer) -> bool {
+        speaks_http2(peer) || self.connections.is_some()
+    }
+}
+
+fn speaks_http2(peer: &Peer) -> bool {
+    match peer.protocol {
+        Protocol::Http1 => false,
+        Protocol::Http2 => true,
+        Protocol::Auto => peer.tls.is_some(),
+    }
 }
 
 /// A load could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The target's path is not one.
-    #[error(transparent)]
-    Path(#[from] BadPath),
-    /// No thread to wait in.
-    #[error("starting the thread that paces the load: {0}; check the limit of threads (ulimit -u)")]
-    Pacing(#[from] io::Error),
+    /// No thread, or nothing to wait with.
+    #[error(
+        "starting the generator's thread: {0}; check the limits of threads and open files \
+         (ulimit -u, ulimit -n)"
+    )]
+    Start(io::Error),
+    /// The kernel refused to wait.
+    #[error("waiting for the load's connections: {0}")]
+    Wait(io::Error),
+    /// The thread is gone without having said anything.
+    #[error("the generator's thread ended without a result; this is a defect of kab")]
+    Lost,
 }
 
 /// Runs the load of `spec` to its end, or until `stop` is ready.
 ///
-/// Every operation of the schedule that comes due is in `ledger` exactly once
-/// when this returns, and also if the future is dropped. When stopped, it sends
-/// nothing more, and awaits what is in flight, `deadline` at most.
+/// Every operation that comes due is in `ledger` exactly once when this
+/// returns, and also if the future is dropped. When stopped, it sends nothing
+/// more, and awaits what is in flight, its deadline at most.
 ///
 /// Of the instants in the ledger, `sent` is when the request was handed to the
-/// transport: before a connection is taken from the pool or, if none is idle,
-/// made. So `sent` − `intended` is the generator's own delay and nothing else,
-/// while the time to connect is part of the service time, as any client of the
-/// gateway would feel it. `done` is when the last byte of the answer had been
-/// read, or when it was clear that there will be none.
+/// transport: before a connection is found or, if none is idle, made. So
+/// `sent` − `intended` is the generator's own delay and nothing else, while the
+/// time to connect is part of the service time, as any client would feel it.
+/// `done` is when the last byte of the answer was read, or when it was clear
+/// that there will be none.
 ///
 /// # Errors
 /// If it cannot begin. That operations fail is no error.
-pub async fn open_loop(
+pub async fn run_load(
     spec: &LoadSpec,
-    ledger: &JsonlWriter<OpRecord>,
+    ledger: &Arc<JsonlWriter<OpRecord>>,
     stop: impl Future<Output = ()>,
 ) -> Result<LoadSummary, LoadError> {
-    paced(spec, ledger, stop, PacingThread::start()?).await
-}
-
-async fn paced(
-    spec: &LoadSpec,
-    ledger: &JsonlWriter<OpRecord>,
-    stop: impl Future<Output = ()>,
-    mut pacer: impl Pacer,
-) -> Result<LoadSummary, LoadError> {
-    let LoadSpec { work, schedule, start, max_in_flight } = spec;
-    let limit = usize::try_from(*max_in_flight).unwrap_or(usize::MAX);
-    let transport = Transport::new(&work.target)?;
+    let (mut running, mut result) = Running::start(spec.clone(), Arc::clone(ledger))?;
     let mut stop = pin!(stop);
-    let mut tally = Tally::begin(schedule.count());
-    let mut in_flight = FuturesUnordered::new();
-    // The next operation is prepared before its time comes.
-    let mut coming =
-        schedule.from(*start).map(|(index, at)| Prepared::new(work, &transport, ledger, index, at));
-    let mut next = coming.next();
-    while let Some(due) = next.as_ref().map(|operation| operation.intended) {
-        // At most one ends and at most one begins each time around, so that
-        // neither keeps the other waiting.
+    let mut stopped = false;
+    let ended = loop {
         tokio::select! {
             biased;
-            () = &mut stop => break,
-            Some(ended) = in_flight.next(), if !in_flight.is_empty() => tally.end(&ended),
-            () = pacer.wait_until(due) => {}
+            ended = &mut result => break ended,
+            () = &mut stop, if !stopped => {
+                stopped = true;
+                running.order(Orders::FINISH);
+            }
         }
-        if pacer.now() < due {
-            continue;
-        }
-        if in_flight.len() >= limit {
-            make_room(&mut in_flight, &mut tally).await;
-        }
-        let Some(operation) = next.take() else { break };
-        tally.reach(due);
-        if in_flight.len() < limit {
-            in_flight.push(operation.run(&transport, work.deadline));
-            tally.in_flight(in_flight.len());
-        } else {
-            tally.end(&operation.miss());
-        }
-        next = coming.next();
-        if tally.reached().is_multiple_of(TURN) {
-            tokio::task::yield_now().await;
-        }
-    }
-    while let Some(ended) = in_flight.next().await {
-        tally.end(&ended);
-    }
-    Ok(tally.finish())
+    };
+    running.join();
+    ended.map_err(|_| LoadError::Lost)?
 }
 
-/// Takes out what has ended without having been noticed. An operation must not
-/// count as missed because the generator has not looked at its answers yet.
-async fn make_room<F: Future<Output = Ended>>(
-    in_flight: &mut FuturesUnordered<F>,
-    tally: &mut Tally,
-) {
-    // Lets the runtime look at its sockets.
-    tokio::task::yield_now().await;
-    // One call polls a few of the ready ones at most, so that many are needed
-    // before all have had their turn; with none ready each costs next to nothing.
-    for _ in 0..in_flight.len() {
-        let polled =
-            std::future::poll_fn(|cx| std::task::Poll::Ready(in_flight.poll_next_unpin(cx)));
-        if let std::task::Poll::Ready(Some(ended)) = polled.await {
-            tally.end(&ended);
-            return;
-        }
-    }
+/// A generator at work. Dropped, it writes down what is in flight, and ends.
+struct Running {
+    orders: Arc<Orders>,
+    waker: Waker,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
-#[cfg(test)]
-mod tests {
-    use std::future::{pending, poll_fn};
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::task::Poll;
-    use std::time::Duration;
+type Outcome = Result<LoadSummary, LoadError>;
 
-    use kab_evidence::jsonl;
-    use kab_evidence::ledger::Outcome;
-
-    use super::*;
-    use crate::{Target, Todos};
-
-    /// A clock that goes on only while it is waited for, and then too far.
-    #[derive(Clone)]
-    struct Virtual {
-        now: Arc<AtomicU64>,
-        oversleeps: u64,
-    }
-
-    impl Pacer for Virtual {
-        fn now(&self) -> Mono {
-            Mono::from_nanos(self.now.load(Ordering::Relaxed))
-        }
-
-        async fn wait_until(&mut self, at: Mono) {
-            if at > self.now() {
-                self.now.store(at.nanos() + self.oversleeps, Ordering::Relaxed);
+impl Running {
+    fn start(
+        spec: LoadSpec,
+        ledger: Arc<JsonlWriter<OpRecord>>,
+    ) -> Result<(Self, oneshot::Receiver<Outcome>), LoadError> {
+        let orders = Arc::new(Orders::default());
+        let its = Arc::clone(&orders);
+        let (started, waker) = std::sync::mpsc::channel();
+        let (tell, result) = oneshot::channel();
+        let thread = thread::Builder::new().name("load".into()).spawn(move || {
+            // Made here, because it makes this thread's timers exact.
+            let reactor = match Reactor::new() {
+                Ok(reactor) => reactor,
+                Err(error) => {
+                    let _ = tell.send(Err(LoadError::Start(error)));
+                    return;
+                }
+            };
+            let _ = started.send(reactor.waker());
+            let ended = Engine::new(&spec, &ledger, &its, reactor).run();
+            // Let go of before it is told, for whoever wants to close it then.
+            drop(ledger);
+            let _ = tell.send(ended.map_err(LoadError::Wait));
+        });
+        let thread = Some(thread.map_err(LoadError::Start)?);
+        match waker.recv() {
+            Ok(waker) => Ok((Self { orders, waker, thread }, result)),
+            Err(_) => {
+                Err(result.blocking_recv().ok().and_then(Result::err).unwrap_or(LoadError::Lost))
             }
         }
     }
 
-    /// One operation a second for 1,000 seconds, to where nobody listens.
-    fn spec() -> LoadSpec {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        LoadSpec {
-            work: Work {
-                step: "write".into(),
-                target: Target { address, path: "/".into(), classify: |_| Outcome::Ok },
-                todos: Todos::new("write", 1, 10).unwrap(),
-                deadline: Duration::from_secs(60),
-                nonce: 1,
-                first_sequence: 0,
-            },
-            schedule: Schedule::constant(1.0, Duration::from_secs(1000)).unwrap(),
-            start: Mono::from_nanos(5_000_000_000),
-            max_in_flight: 10_000,
+    fn order(&self, order: u8) {
+        self.orders.give(order);
+        self.waker.wake();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // A panic has been told by the hook; the result is missing then.
+            let _ = thread.join();
         }
     }
+}
 
-    async fn run(pacer: Virtual, stop: impl Future<Output = ()>) -> (LoadSummary, Vec<Mono>) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ops.jsonl");
-        let ledger = JsonlWriter::append_to(&path).unwrap();
-        let summary = paced(&spec(), &ledger, stop, pacer).await.unwrap();
-        ledger.finish().unwrap();
-        let mut intended = Vec::new();
-        jsonl::for_each(&path, |record: OpRecord| intended.push(record.intended)).unwrap();
-        intended.sort();
-        (summary, intended)
-    }
-
-    fn clock(oversleeps: Duration) -> Virtual {
-        let oversleeps = u64::try_from(oversleeps.as_nanos()).unwrap();
-        Virtual { now: Arc::default(), oversleeps }
-    }
-
-    #[tokio::test]
-    async fn a_generator_that_oversleeps_neither_skips_nor_moves_anything() {
-        for oversleeps in [0, 1, 90, 5000] {
-            let (summary, intended) = run(clock(Duration::from_secs(oversleeps)), pending()).await;
-            assert_eq!((summary.reached, summary.not_reached()), (1000, 0));
-            let due: Vec<_> = spec().schedule.from(spec().start).map(|(_, at)| at).collect();
-            assert_eq!(intended, due);
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.order(Orders::ABANDON);
+            self.join();
         }
-    }
-
-    #[tokio::test]
-    async fn stopped_at_an_instant_it_has_reached_what_was_due_until_then() {
-        let clock = clock(Duration::ZERO);
-        let now = clock.clone();
-        let limit = spec().start.plus(Duration::from_secs(400));
-        let stop = poll_fn(|_| if now.now() >= limit { Poll::Ready(()) } else { Poll::Pending });
-        let (summary, intended) = run(clock.clone(), stop).await;
-        assert_eq!((summary.reached, summary.not_reached()), (401, 599));
-        assert_eq!(summary.last_intended, Some(limit));
-        assert_eq!(intended.len(), 401);
     }
 }

@@ -1,16 +1,19 @@
 //! Entities made before anything is measured: a closed loop that must succeed.
 
 use std::future::Future;
-use std::pin::pin;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
-use futures::stream::{FuturesUnordered, StreamExt};
 use kab_evidence::clock::Mono;
 use kab_evidence::jsonl::JsonlWriter;
-use kab_evidence::ledger::{OpRecord, Outcome};
+use kab_evidence::ledger::OpRecord;
 
-use crate::operation::{Prepared, Work};
-use crate::summary::{LoadSummary, Tally};
-use crate::transport::{BadPath, Transport};
+use crate::arrivals::Arrivals;
+use crate::closed::{Closed, ThinkTime, Until};
+use crate::draw::Draws;
+use crate::generator::{LoadError, LoadSpec, Waiting, run_load};
+use crate::summary::LoadSummary;
+use crate::work::Work;
 
 /// How many entities to make, and how.
 #[derive(Debug, Clone)]
@@ -19,16 +22,16 @@ pub struct SeedSpec {
     pub work: Work,
     /// How many.
     pub count: u64,
-    /// How many at a time; at least one.
-    pub in_flight: u32,
+    /// How many at a time.
+    pub in_flight: NonZeroU32,
 }
 
 /// Seeding did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
-    /// The target's path is not one.
+    /// It could not begin.
     #[error(transparent)]
-    Path(#[from] BadPath),
+    Load(#[from] LoadError),
     /// An entity was not made.
     #[error(
         "seeding {key} through {address}: {class}{detail}; {made} entities had been made before. \
@@ -37,8 +40,8 @@ pub enum SeedError {
     Refused {
         /// The entity's name.
         key: String,
-        /// The gateway.
-        address: std::net::SocketAddr,
+        /// Where it was sent.
+        address: String,
         /// The outcome's class.
         class: String,
         /// What the other side said, after a colon; empty if nothing.
@@ -57,51 +60,32 @@ pub enum SeedError {
 /// are awaited.
 pub async fn seed(
     spec: &SeedSpec,
-    ledger: &JsonlWriter<OpRecord>,
+    ledger: &Arc<JsonlWriter<OpRecord>>,
     stop: impl Future<Output = ()>,
 ) -> Result<LoadSummary, SeedError> {
-    let SeedSpec { work, count, in_flight: bound } = spec;
-    let bound = usize::try_from((*bound).max(1)).unwrap_or(usize::MAX);
-    let transport = Transport::new(&work.target)?;
-    let mut stop = pin!(stop);
-    let mut tally = Tally::begin(*count);
-    let mut in_flight = FuturesUnordered::new();
-    let mut refused = None;
-    let mut coming = 0..*count;
-    loop {
-        while in_flight.len() < bound {
-            let Some(index) = coming.next() else { break };
-            let now = Mono::now();
-            let operation = Prepared::new(work, &transport, ledger, index, now);
-            let running = operation.run(&transport, work.deadline);
-            in_flight.push(async move { (index, running.await) });
-            tally.reach(now);
-            tally.in_flight(in_flight.len());
-        }
-        let (index, ended) = tokio::select! {
-            biased;
-            () = &mut stop, if !coming.is_empty() => {
-                coming = 0..0;
-                continue;
-            }
-            ended = in_flight.next() => match ended {
-                Some(ended) => ended,
-                None => break,
-            },
-        };
-        tally.end(&ended);
-        if ended.outcome != Outcome::Ok && refused.is_none() {
-            coming = 0..0;
-            refused = Some((index, ended));
-        }
-    }
-    let summary = tally.finish();
-    let Some((index, ended)) = refused else { return Ok(summary) };
+    let closed = Closed {
+        clients: spec.in_flight,
+        think: ThinkTime::None,
+        until: Until::Operations(spec.count),
+        draws: Draws::new(0, "seed"),
+    };
+    let load = LoadSpec {
+        work: spec.work.clone(),
+        arrivals: Arrivals::closed(closed),
+        start: Mono::now(),
+        max_in_flight: spec.in_flight.get(),
+        connections: None,
+        waiting: Waiting::Timer,
+        must_succeed: true,
+    };
+    let summary = run_load(&load, ledger, stop).await?;
+    let Some(failure) = &summary.first_failure else { return Ok(summary) };
+    let address = spec.work.peers.first().map(|peer| peer.address.to_string());
     Err(SeedError::Refused {
-        key: work.todos.code(index),
-        address: work.target.address,
-        class: ended.class.into_owned(),
-        detail: ended.detail.map(|detail| format!(": {detail}")).unwrap_or_default(),
+        key: failure.key.clone().unwrap_or_default(),
+        address: address.unwrap_or_default(),
+        class: failure.class.clone(),
+        detail: failure.detail.as_ref().map(|said| format!(": {said}")).unwrap_or_default(),
         made: summary.outcomes.ok,
     })
 }

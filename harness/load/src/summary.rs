@@ -9,13 +9,14 @@ use kab_evidence::id::OpId;
 use kab_evidence::ledger::Outcome;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::operation::Ended;
+use crate::flight::Ended;
 
 /// What a step of load came to. Everything but the generator's own figures can
 /// be derived from the ledger as well; this is what the run needs at once.
 #[derive(Debug, Clone)]
 pub struct LoadSummary {
-    /// Operations of the schedule.
+    /// Operations of the schedule; of a closed loop that is not counted, those
+    /// that came due.
     pub scheduled: u64,
     /// Those that came due before the step was stopped. Each is in the ledger.
     pub reached: u64,
@@ -32,11 +33,28 @@ pub struct LoadSummary {
     /// How late operations were handed to the transport: the generator's own
     /// delay, in which the server has no part. Only of those that were sent.
     pub lateness: Latencies,
+    /// The first operation that was not acknowledged.
+    pub first_failure: Option<Failure>,
     /// Most operations in flight at a time.
     pub in_flight_peak: u32,
     /// CPU time of this process, all threads, from the step's beginning to its
     /// end: the generator, and whatever else ran in the process beside it.
     pub cpu: Duration,
+    /// CPU time of the generator's own thread.
+    pub generator_cpu: Duration,
+}
+
+/// An operation that was not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which one.
+    pub index: u64,
+    /// The entity's name, where it has one.
+    pub key: Option<String>,
+    /// The outcome's class.
+    pub class: String,
+    /// What the other side said.
+    pub detail: Option<String>,
 }
 
 /// Operations by outcome.
@@ -70,13 +88,16 @@ impl LoadSummary {
 /// Counts while the load runs.
 pub(crate) struct Tally {
     summary: LoadSummary,
+    is_counted: bool,
     cpu_before: Duration,
+    thread_before: Duration,
 }
 
 impl Tally {
-    pub(crate) fn begin(scheduled: u64) -> Self {
+    /// Begins to count, on the generator's thread.
+    pub(crate) fn begin(scheduled: Option<u64>) -> Self {
         let summary = LoadSummary {
-            scheduled,
+            scheduled: scheduled.unwrap_or(0),
             reached: 0,
             acked: Vec::new(),
             outcomes: Outcomes::default(),
@@ -84,10 +105,13 @@ impl Tally {
             first_intended: None,
             last_intended: None,
             lateness: Latencies::new(),
+            first_failure: None,
             in_flight_peak: 0,
             cpu: Duration::ZERO,
+            generator_cpu: Duration::ZERO,
         };
-        Self { summary, cpu_before: process_cpu() }
+        let (cpu_before, thread_before) = (process_cpu(), thread_cpu());
+        Self { summary, is_counted: scheduled.is_some(), cpu_before, thread_before }
     }
 
     /// An operation came due.
@@ -97,9 +121,14 @@ impl Tally {
         self.summary.last_intended = Some(intended);
     }
 
-    /// How many have come due so far.
-    pub(crate) const fn reached(&self) -> u64 {
-        self.summary.reached
+    /// The first operation that was not acknowledged.
+    pub(crate) const fn first_failure(&self) -> Option<&Failure> {
+        self.summary.first_failure.as_ref()
+    }
+
+    /// An operation was not acknowledged, the first one.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.summary.first_failure = Some(failure);
     }
 
     /// This many are in flight now.
@@ -132,14 +161,27 @@ impl Tally {
     }
 
     pub(crate) fn finish(mut self) -> LoadSummary {
+        if !self.is_counted {
+            self.summary.scheduled = self.summary.reached;
+        }
         self.summary.cpu = process_cpu().saturating_sub(self.cpu_before);
+        self.summary.generator_cpu = thread_cpu().saturating_sub(self.thread_before);
         self.summary
     }
 }
 
 /// CPU time that this process has used, user and system, all threads.
 pub fn process_cpu() -> Duration {
-    let used = clock_gettime(ClockId::ProcessCPUTime);
-    // A process's CPU time is never negative.
+    cpu(ClockId::ProcessCPUTime)
+}
+
+/// CPU time that the calling thread has used.
+fn thread_cpu() -> Duration {
+    cpu(ClockId::ThreadCPUTime)
+}
+
+fn cpu(of: ClockId) -> Duration {
+    let used = clock_gettime(of);
+    // CPU time is never negative.
     Duration::new(u64::try_from(used.tv_sec).unwrap_or(0), u32::try_from(used.tv_nsec).unwrap_or(0))
 }

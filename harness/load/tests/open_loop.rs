@@ -10,18 +10,18 @@ mod tests {
     use std::time::Duration;
 
     use kab_evidence::ledger::{OpRecord, Outcome};
-    use kab_load::{LoadSpec, LoadSummary, Outcomes, open_loop};
+    use kab_load::{Deadlines, LoadSpec, LoadSummary, Outcomes, run_load};
     use tokio::net::{TcpListener, TcpSocket, TcpStream};
     use tokio::sync::watch;
 
-    use crate::support::{Ledger, Manner, Server, assert_on_schedule, load};
+    use crate::support::{Ledger, Manner, Server, assert_on_schedule, load, schedule};
 
     /// Runs `spec` to its end; every operation must be on schedule.
     async fn run(spec: &LoadSpec) -> (LoadSummary, Vec<OpRecord>) {
         let ledger = Ledger::new();
-        let summary = open_loop(spec, &ledger.writer, pending()).await.unwrap();
+        let summary = run_load(spec, &ledger.writer, pending()).await.unwrap();
         let records = ledger.finish();
-        assert_eq!(summary.reached, spec.schedule.count());
+        assert_eq!(summary.reached, schedule(spec).count());
         assert_eq!(summary.outcomes.total(), summary.reached);
         assert_on_schedule(spec, summary.reached, &records);
         (summary, records)
@@ -101,7 +101,7 @@ mod tests {
             waiting.push(stream.unwrap());
         }
         let mut spec = load(address, 1000.0, 5);
-        spec.work.deadline = Duration::from_millis(100);
+        spec.work.deadlines = Deadlines::all(Duration::from_millis(100));
         let (_, records) = run(&spec).await;
         assert_all(&records, Outcome::Failed, "connect-timeout");
         drop((listener, waiting));
@@ -138,25 +138,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_without_end_is_cut_and_the_next_operation_unharmed() {
-        let server = Server::start(Manner::Answers(201, "x".repeat(3 << 20))).await;
-        let mut spec = load(server.address, 20.0, 3);
-        spec.max_in_flight = 1_000;
+    async fn a_long_answer_is_read_to_its_end_and_counted() {
+        let server = Server::start(Manner::Answers(201, "x".repeat(9 << 20))).await;
+        let spec = load(server.address, 20.0, 3);
         let (_, records) = run(&spec).await;
         assert_all(&records, Outcome::Ok, "http-201");
-        assert!(records.iter().all(|r| r.bytes_in <= 1 << 20));
-        assert!(records[0].detail.as_ref().unwrap().contains("not read beyond"));
+        assert!(records.iter().all(|r| r.bytes_in == 9 << 20));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_given_up_at_the_deadline() {
+        let server = Server::start(Manner::NeverEnds).await;
+        let mut spec = load(server.address, 100.0, 3);
+        spec.work.deadlines = Deadlines::all(Duration::from_millis(300));
+        let (_, records) = run(&spec).await;
+        assert_all(&records, Outcome::Indeterminate, "deadline");
+        assert!(records.iter().all(|r| r.bytes_in > 0));
     }
 
     #[tokio::test]
     async fn no_answer_within_the_deadline_leaves_the_outcome_open() {
         let server = Server::start(Manner::Silent).await;
         let mut spec = load(server.address, 1000.0, 20);
-        spec.work.deadline = Duration::from_millis(200);
+        let deadline = Duration::from_millis(200);
+        spec.work.deadlines = Deadlines::all(deadline);
         let (_, records) = run(&spec).await;
         assert_all(&records, Outcome::Indeterminate, "deadline");
-        let deadline = spec.work.deadline.as_nanos();
-        assert!(records.iter().all(|r| u128::from(r.service_nanos().unwrap()) >= deadline));
+        assert!(
+            records.iter().all(|r| u128::from(r.service_nanos().unwrap()) >= deadline.as_nanos())
+        );
         assert!(records.iter().all(|r| r.bytes_out > 0));
     }
 
@@ -174,7 +184,7 @@ mod tests {
             }
             open.send(true).unwrap();
         };
-        let (summary, ()) = tokio::join!(open_loop(&spec, &ledger.writer, pending()), opener);
+        let (summary, ()) = tokio::join!(run_load(&spec, &ledger.writer, pending()), opener);
         let summary = summary.unwrap();
         let records = ledger.finish();
         assert_on_schedule(&spec, 50, &records);
@@ -192,7 +202,7 @@ mod tests {
         let server = Server::start(Manner::Answers(201, "{}".into())).await;
         let spec = load(server.address, 200.0, 720_000);
         let ledger = Ledger::new();
-        let summary = open_loop(&spec, &ledger.writer, server.has_read(40)).await.unwrap();
+        let summary = run_load(&spec, &ledger.writer, server.has_read(40)).await.unwrap();
         let records = ledger.finish();
         assert_on_schedule(&spec, summary.reached, &records);
         assert_all(&records, Outcome::Ok, "http-201");
@@ -209,7 +219,7 @@ mod tests {
         let spec = load(server.address, 1000.0, 100_000);
         let ledger = Ledger::new();
         tokio::select! {
-            _ = open_loop(&spec, &ledger.writer, pending()) => unreachable!("the gate is shut"),
+            _ = run_load(&spec, &ledger.writer, pending()) => unreachable!("the gate is shut"),
             () = server.has_read(10) => {}
         }
         let records = ledger.finish();

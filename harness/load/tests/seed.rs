@@ -6,6 +6,7 @@ mod support;
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::num::NonZeroU32;
 
     use kab_evidence::ledger::Outcome;
     use kab_load::{SeedSpec, seed};
@@ -15,7 +16,11 @@ mod tests {
     #[tokio::test]
     async fn makes_so_many_with_no_more_at_a_time_than_allowed() {
         let server = Server::start(Manner::Answers(201, r#"{"id":"u"}"#.into())).await;
-        let spec = SeedSpec { work: work(server.address), count: 100, in_flight: 4 };
+        let spec = SeedSpec {
+            work: work(server.address),
+            count: 100,
+            in_flight: NonZeroU32::new(4).unwrap(),
+        };
         let ledger = Ledger::new();
         let summary = seed(&spec, &ledger.writer, pending()).await.unwrap();
         let records = ledger.finish();
@@ -31,7 +36,11 @@ mod tests {
     #[tokio::test]
     async fn one_refusal_ends_it_and_says_what_was_refused() {
         let server = Server::start(Manner::Answers(403, "quota exceeded".into())).await;
-        let spec = SeedSpec { work: work(server.address), count: 100, in_flight: 4 };
+        let spec = SeedSpec {
+            work: work(server.address),
+            count: 100,
+            in_flight: NonZeroU32::new(4).unwrap(),
+        };
         let ledger = Ledger::new();
         let error = seed(&spec, &ledger.writer, pending()).await.unwrap_err().to_string();
         assert!(error.contains("http-403: quota exceeded"), "{error}");
@@ -45,7 +54,11 @@ mod tests {
     #[tokio::test]
     async fn stopped_it_begins_no_more() {
         let server = Server::start(Manner::Answers(201, "{}".into())).await;
-        let spec = SeedSpec { work: work(server.address), count: 1_000_000, in_flight: 4 };
+        let spec = SeedSpec {
+            work: work(server.address),
+            count: 1_000_000,
+            in_flight: NonZeroU32::new(4).unwrap(),
+        };
         let ledger = Ledger::new();
         let summary = seed(&spec, &ledger.writer, server.has_read(20)).await.unwrap();
         let records = ledger.finish();

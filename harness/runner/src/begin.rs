@@ -1,6 +1,7 @@
 //! From nothing to a system on trial in a lab of its own, through its steps,
 //! and back to nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kab_backend::deploy::{DeployError, DeploySpec};
@@ -152,7 +153,7 @@ async fn bring_up<'a>(
     let system = Naive::deploy(&spec, supervisor).await?;
     recorder.event(Happening::Ready { what: planned.system.to_string() });
     progress.say(&format!("system {} ready: gateway {}", planned.system, system.gateway()));
-    let ledger = JsonlWriter::append_to(&folder.ops_path())?;
+    let ledger = Arc::new(JsonlWriter::append_to(&folder.ops_path())?);
     let pids = Pids::default();
     pids.add("kab", std::process::id());
     let cell = Cell {
@@ -230,7 +231,10 @@ async fn take_down(cell: Cell<'_>, pressure: Pressure) -> Result<(), BeginError>
             recorder.event(Happening::Warning { text: error.to_string() });
         }
     }
-    ledger.finish()?;
+    // Every generator has ended, and with it its share of the ledger.
+    if let Some(ledger) = Arc::into_inner(ledger) {
+        ledger.finish()?;
+    }
     let evidence = folder.inventory()?;
     recorder.update_cell(|cell| cell.evidence = Some(evidence))?;
     // The lab is thrown away with its data: there is nothing to end in order.

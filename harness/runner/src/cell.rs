@@ -1,6 +1,7 @@
 //! One cell of a plan: a system on trial in a lab of its own, and what its
 //! steps share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kab_backend::naive::Deployed;
@@ -13,8 +14,9 @@ use kab_evidence::store::StoredEntity;
 use kab_lab::local::Local;
 use kab_lab::process::Supervisor;
 use kab_lab::progress::Progress;
-use kab_load::{Subscriber, Target, Todos, Work};
+use kab_load::{Deadlines, Gateway, Identities, Mix, Subscriber, Todos, Work};
 use kab_scenario::model::Payload;
+use kab_wire::{Peer, Protocol};
 
 use crate::recorder::Recorder;
 use crate::sampler::Pids;
@@ -30,7 +32,7 @@ pub struct Cell<'a> {
     pub(crate) stop: Stop,
     pub(crate) local: Local,
     pub(crate) system: Deployed,
-    pub(crate) ledger: JsonlWriter<OpRecord>,
+    pub(crate) ledger: Arc<JsonlWriter<OpRecord>>,
     pub(crate) pids: Pids,
     pub(crate) seed: u64,
     pub(crate) nonce: u64,
@@ -46,8 +48,8 @@ impl Cell<'_> {
     }
 
     /// The operation ledger.
-    pub fn ledger(&self) -> &JsonlWriter<OpRecord> {
-        &self.ledger
+    pub fn ledger(&self) -> Arc<JsonlWriter<OpRecord>> {
+        Arc::clone(&self.ledger)
     }
 
     /// Hears when the run is to stop.
@@ -79,13 +81,16 @@ impl Cell<'_> {
         let size = usize::try_from(payload.size.get()).unwrap_or(usize::MAX);
         Ok(Work {
             step: name.to_owned(),
-            target: Target {
-                address: self.system.gateway(),
+            mix: Mix::creates(),
+            todos: Todos::new(name, self.seed, size)?,
+            existing: None,
+            deadlines: Deadlines::all(deadline),
+            identities: Identities::ONE,
+            peers: vec![Peer::plain(self.system.gateway(), Protocol::Http1)],
+            dialect: Arc::new(Gateway {
                 path: Deployed::CREATE_PATH.to_owned(),
                 classify: Deployed::classify,
-            },
-            todos: Todos::new(name, self.seed, size)?,
-            deadline,
+            }),
             nonce: self.nonce,
             first_sequence,
         })

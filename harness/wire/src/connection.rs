@@ -148,6 +148,15 @@ impl Connection {
         self.codec.as_ref().map(|codec| matches!(codec, Codec::H2(_)))
     }
 
+    /// Whether no request is under way.
+    pub fn is_idle(&self) -> bool {
+        match &self.codec {
+            Some(Codec::H1(h1)) => !h1.is_busy(),
+            Some(Codec::H2(h2)) => h2.open() == 0,
+            None => true,
+        }
+    }
+
     /// How many more requests can be sent now.
     pub fn room(&self) -> usize {
         match &self.codec {

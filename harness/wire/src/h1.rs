@@ -77,6 +77,11 @@ impl Client {
         self.current.is_none() && !self.closing
     }
 
+    /// Whether a request is under way.
+    pub const fn is_busy(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Whether this connection takes no more requests.
     pub const fn is_closing(&self) -> bool {
         self.closing

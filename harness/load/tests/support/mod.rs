@@ -10,7 +10,10 @@ use std::time::Duration;
 use kab_evidence::clock::Mono;
 use kab_evidence::jsonl::{self, JsonlWriter};
 use kab_evidence::ledger::{OpRecord, Outcome};
-use kab_load::{LoadSpec, Schedule, Target, Todos, Work};
+use kab_load::{
+    Arrivals, Deadlines, Gateway, Identities, LoadSpec, Mix, Schedule, Todos, Waiting, Work,
+};
+use kab_wire::{Peer, Protocol};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -28,6 +31,8 @@ pub enum Manner {
     HangsUp,
     /// Never says anything.
     Silent,
+    /// Says more and more.
+    NeverEnds,
     /// Answers once the gate is open.
     Gated(watch::Receiver<bool>),
     /// Answers nothing for this long from the given request on.
@@ -106,6 +111,11 @@ impl State {
                 }
                 Manner::HangsUp => return None,
                 Manner::Silent => std::future::pending().await,
+                Manner::NeverEnds => {
+                    stream.write_all(b"HTTP/1.1 201 Created\r\n\r\n").await.ok()?;
+                    while stream.write_all(b"and so on, ").await.is_ok() {}
+                    return None;
+                }
                 Manner::Gated(gate) => {
                     gate.clone().wait_for(|open| *open).await.ok()?;
                     answer(&mut stream, 201, r#"{"id":"gated"}"#).await?;
@@ -168,9 +178,13 @@ pub fn classify(status: u16) -> Outcome {
 pub fn work(address: SocketAddr) -> Work {
     Work {
         step: "write".to_owned(),
-        target: Target { address, path: "/api/todo".to_owned(), classify },
+        mix: Mix::creates(),
         todos: Todos::new("write", 7, 100).unwrap(),
-        deadline: Duration::from_secs(60),
+        existing: None,
+        deadlines: Deadlines::all(Duration::from_secs(60)),
+        identities: Identities::ONE,
+        peers: vec![Peer::plain(address, Protocol::Http1)],
+        dialect: Arc::new(Gateway { path: "/api/todo".to_owned(), classify }),
         nonce: 0xfeed,
         first_sequence: 1000,
     }
@@ -181,15 +195,24 @@ pub fn load(address: SocketAddr, rate: f64, count: u32) -> LoadSpec {
     let duration = Duration::from_secs_f64(f64::from(count) / rate);
     LoadSpec {
         work: work(address),
-        schedule: Schedule::constant(rate, duration).unwrap(),
+        arrivals: Arrivals::Open(Schedule::constant(rate, duration).unwrap()),
         start: Mono::now(),
         max_in_flight: 10_000,
+        connections: None,
+        waiting: Waiting::Timer,
+        must_succeed: false,
     }
+}
+
+/// The schedule of `spec`, which has one.
+pub fn schedule(spec: &LoadSpec) -> &Schedule {
+    let Arrivals::Open(schedule) = &spec.arrivals else { panic!("no schedule: {spec:?}") };
+    schedule
 }
 
 /// A ledger on disk, read again once it is finished.
 pub struct Ledger {
-    pub writer: JsonlWriter<OpRecord>,
+    pub writer: Arc<JsonlWriter<OpRecord>>,
     path: PathBuf,
     _dir: tempfile::TempDir,
 }
@@ -198,7 +221,7 @@ impl Ledger {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ops.jsonl");
-        Self { writer: JsonlWriter::append_to(&path).unwrap(), path, _dir: dir }
+        Self { writer: Arc::new(JsonlWriter::append_to(&path).unwrap()), path, _dir: dir }
     }
 
     /// How many lines have been written yet.
@@ -208,7 +231,8 @@ impl Ledger {
 
     /// Its lines, of which no two are of the same operation.
     pub fn finish(self) -> Vec<OpRecord> {
-        self.writer.finish().unwrap();
+        // Whoever wrote is done by now.
+        Arc::into_inner(self.writer).unwrap().finish().unwrap();
         let records: Vec<OpRecord> = lines(&self.path);
         let ops: BTreeSet<_> = records.iter().map(|record| record.op).collect();
         assert_eq!(ops.len(), records.len(), "an operation is in the ledger twice");
@@ -228,7 +252,7 @@ pub fn assert_on_schedule(spec: &LoadSpec, reached: u64, records: &[OpRecord]) {
     let mut records: Vec<_> = records.iter().collect();
     records.sort_by_key(|record| record.intended);
     assert_eq!(records.len() as u64, reached);
-    for (record, (index, due)) in records.iter().zip(spec.schedule.from(spec.start)) {
+    for (record, (index, due)) in records.iter().zip(schedule(spec).from(spec.start)) {
         assert_eq!(record.op, spec.work.op(index));
         assert_eq!(record.intended, due);
         assert_eq!(record.key.as_deref(), Some(&*spec.work.todos.code(index)));

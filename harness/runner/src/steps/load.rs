@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kab_evidence::clock::Mono;
-use kab_load::{LoadSpec, Schedule, open_loop};
+use kab_load::{Arrivals, LoadSpec, Schedule, Waiting, run_load};
 use kab_scenario::model::Load;
 use serde_json::json;
 
@@ -19,12 +19,15 @@ pub async fn run(name: &str, step: &Load, cell: &mut Cell<'_>) -> Result<StepRes
     let schedule = Schedule::constant(step.rate.per_second(), step.duration.duration())?;
     let spec = LoadSpec {
         work: cell.work(name, &step.payload, step.deadline.duration(), schedule.count())?,
-        schedule,
+        arrivals: Arrivals::Open(schedule),
         start: Mono::now().plus(RUN_UP),
         max_in_flight: step.max_in_flight,
+        connections: None,
+        waiting: Waiting::Timer,
+        must_succeed: false,
     };
     let stop = cell.stop();
-    let summary = open_loop(&spec, cell.ledger(), stop.wait()).await?;
+    let summary = run_load(&spec, &cell.ledger(), stop.wait()).await?;
     let n = summary.outcomes;
     cell.say(&format!(
         "{} operations: {} ok, {} failed, {} indeterminate, {} missed",
@@ -36,6 +39,7 @@ pub async fn run(name: &str, step: &Load, cell: &mut Cell<'_>) -> Result<StepRes
         ("notReached", json!(summary.not_reached())),
         ("intendedRate", json!(step.rate.per_second())),
         ("inFlightPeak", json!(summary.in_flight_peak)),
-        ("generatorCpuSeconds", json!(summary.cpu.as_secs_f64())),
+        ("processCpuSeconds", json!(summary.cpu.as_secs_f64())),
+        ("generatorCpuSeconds", json!(summary.generator_cpu.as_secs_f64())),
     ]))
 }

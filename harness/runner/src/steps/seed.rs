@@ -1,5 +1,7 @@
 //! `seed`: make entities before anything is measured.
 
+use std::num::NonZeroU32;
+
 use kab_load::{SeedSpec, seed};
 use kab_scenario::model::Seed;
 use serde_json::json;
@@ -15,10 +17,10 @@ pub async fn run(name: &str, step: &Seed, cell: &mut Cell<'_>) -> Result<StepRes
     let spec = SeedSpec {
         work: cell.work(name, &step.payload, DEADLINE, step.count)?,
         count: step.count,
-        in_flight: step.in_flight,
+        in_flight: NonZeroU32::new(step.in_flight).unwrap_or(NonZeroU32::MIN),
     };
     let stop = cell.stop();
-    let summary = seed(&spec, cell.ledger(), stop.wait()).await?;
+    let summary = seed(&spec, &cell.ledger(), stop.wait()).await?;
     cell.say(&format!("{} entities made", summary.outcomes.ok));
     cell.acknowledged(&summary.acked);
     Ok(results([("scheduled", json!(summary.reached))]))

@@ -198,6 +198,7 @@ impl Synthetic {
             outcome,
             class: class.into(),
             uid: (outcome == Outcome::Ok).then(|| uid.clone()),
+            rv: None,
             bytes_out: 300,
             bytes_in: 120,
             detail: None,

@@ -20,6 +20,31 @@ pub enum OpKind {
     Create,
     /// Read the collection.
     List,
+    /// Read one entity.
+    Get,
+    /// Replace an entity (PUT).
+    Update,
+    /// Change a part of an entity (PATCH).
+    Patch,
+    /// Remove an entity.
+    Delete,
+}
+
+impl OpKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Get, Self::List, Self::Update, Self::Patch, Self::Delete];
+
+    /// Whether it changes the store.
+    pub const fn is_write(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Patch | Self::Delete)
+    }
+
+    /// Whether it leaves its operation id on the entity, where a watcher finds
+    /// it. A removed entity is announced with the id of the write before.
+    pub const fn leaves_its_id(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Patch)
+    }
 }
 
 /// How an operation ended, as far as its sender can know.

@@ -2,7 +2,7 @@
 //! write could be joined.
 
 use kab_evidence::join::Trace;
-use kab_evidence::ledger::{OpKind, Outcome};
+use kab_evidence::ledger::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,9 +52,11 @@ pub struct Coverage {
     pub complete: f64,
 }
 
-/// Whether `trace` is of a write that was acknowledged.
+/// Whether `trace` is of a write that was acknowledged, and of which a
+/// subscriber can hear by its id. A removal is told of under the id of the
+/// write before it, so it is none of these.
 pub(crate) fn acknowledged(trace: &&Trace) -> bool {
-    trace.kind == OpKind::Create && trace.outcome == Outcome::Ok
+    trace.kind.leaves_its_id() && trace.outcome == Outcome::Ok
 }
 
 /// Holds the receipts against what was due to `subscribers`; none if no write
@@ -66,7 +68,7 @@ pub(crate) fn delivery<'a>(
     let mut found = Delivery { subscribers: subscribers.into(), ..Delivery::default() };
     let mut lags = Vec::new();
     let mut heard = Vec::new();
-    for trace in traces.filter(|trace| trace.kind == OpKind::Create) {
+    for trace in traces.filter(|trace| trace.kind.leaves_its_id()) {
         if trace.outcome != Outcome::Ok {
             found.unacknowledged += trace.receipts.len() as u64;
             continue;

@@ -22,7 +22,7 @@ pub enum StepError {
     Seed(#[from] kab_load::SeedError),
     /// The schedule.
     #[error(transparent)]
-    Rate(#[from] kab_load::schedule::BadRate),
+    Schedule(#[from] kab_load::ScheduleError),
     /// The payload.
     #[error(transparent)]
     Name(#[from] kab_load::payload::BadStepName),

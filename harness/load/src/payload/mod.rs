@@ -1,13 +1,18 @@
 //! What is written: Todos, each determined by (step, seed, index) alone.
 
+mod sizes;
+mod text;
+
 use bytes::Bytes;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
-use serde::Serialize;
 
-/// The characters of a message: each stands for itself in JSON, and there are
-/// 64 of them, so that a random byte picks one without bias.
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789- ";
+use crate::draw::Draws;
+pub use sizes::{Sizes, SizesError};
+pub use text::{Pool, Text};
+
+/// Bytes of a body beside the code and the message, and to spare.
+const FRAME: usize = 64;
 
 /// Longest step name; leaves room in the 253 characters of a resource's name.
 const LONGEST_STEP: usize = 100;
@@ -21,7 +26,9 @@ pub struct Todos {
     prefix: String,
     /// Beginning of every entity's random seed.
     seed: [u8; 24],
-    size: usize,
+    sizes: Sizes,
+    draws: Draws,
+    text: Text,
 }
 
 /// One entity, ready to be sent.
@@ -43,19 +50,22 @@ pub struct BadStepName {
     step: String,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    code: &'a str,
-    message: &'a str,
-    when: &'a str,
-}
-
 impl Todos {
     /// Todos for `step`, drawn from `seed`, with messages of `size` bytes.
     ///
     /// # Errors
     /// If the step's name is not of the form that scenario files demand.
     pub fn new(step: &str, seed: u64, size: usize) -> Result<Self, BadStepName> {
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        Self::with(step, seed, Sizes::Fixed(size), Text::Random)
+    }
+
+    /// Todos for `step`, drawn from `seed`, with messages of `sizes` that
+    /// consist of `text`.
+    ///
+    /// # Errors
+    /// If the step's name is not of the form that scenario files demand.
+    pub fn with(step: &str, seed: u64, sizes: Sizes, text: Text) -> Result<Self, BadStepName> {
         let fits = step.len() <= LONGEST_STEP
             && step.starts_with(|c: char| c.is_ascii_lowercase())
             && step.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -73,7 +83,8 @@ impl Todos {
         let mut mixed = [0; 24];
         mixed[..8].copy_from_slice(&seed.to_le_bytes());
         mixed[8..].copy_from_slice(&fnv1a_128(step.as_bytes()).to_le_bytes());
-        Ok(Self { prefix: format!("{prefix}-{seed:x}-"), seed: mixed, size })
+        let draws = Draws::new(seed, &format!("{step}/size"));
+        Ok(Self { prefix: format!("{prefix}-{seed:x}-"), seed: mixed, sizes, draws, text })
     }
 
     /// The code of Todo `index`.
@@ -83,33 +94,46 @@ impl Todos {
 
     /// Todo `index`.
     pub fn todo(&self, index: u64) -> Todo {
+        let code = self.code(index);
+        let mut body = Vec::new();
+        self.write_body(&code, index, &mut body);
+        Todo { code, body: body.into() }
+    }
+
+    /// Appends the JSON of an entity called `code` with the content of Todo
+    /// `index` to `out`: what operation `index` makes of an entity that exists.
+    /// `code` must be one of [`Self::code`], of this step or another.
+    pub fn write_body(&self, code: &str, index: u64, out: &mut Vec<u8>) {
         let mut seed = [0; 32];
         seed[..24].copy_from_slice(&self.seed);
         seed[24..].copy_from_slice(&index.to_le_bytes());
         let mut random = ChaCha12Rng::from_seed(seed);
-        let code = self.code(index);
+        let size = self.sizes.sample(&mut self.draws.at(index));
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        out.reserve(size + code.len() + FRAME);
+        // Nothing in any of the three needs escaping.
         let when = some_day(&mut random);
-        let message = message(&mut random, self.size);
-        let body = Body { code: &code, message: &message, when: &when };
-        let mut json = Vec::with_capacity(self.size + code.len() + 64);
-        // Strings into memory: there is nothing that could fail.
-        let _ = serde_json::to_writer(&mut json, &body);
-        Todo { code, body: json.into() }
+        out.extend_from_slice(br#"{"code":""#);
+        out.extend_from_slice(code.as_bytes());
+        out.extend_from_slice(br#"","message":""#);
+        self.text.append(&mut random, size, out);
+        out.extend_from_slice(br#"","when":""#);
+        out.extend_from_slice(&when);
+        out.extend_from_slice(br#""}"#);
     }
-}
-
-fn message(random: &mut ChaCha12Rng, size: usize) -> String {
-    let mut bytes = vec![0; size];
-    random.fill_bytes(&mut bytes);
-    bytes.iter().map(|&b| char::from(ALPHABET[usize::from(b & 63)])).collect()
 }
 
 /// A moment of the year 2030, RFC 3339. Drawn, not read from the clock: the
 /// same seed gives the same bodies.
-fn some_day(random: &mut ChaCha12Rng) -> String {
-    let mut upto = |n: u32| random.next_u32() % n;
-    let (month, day) = (upto(12) + 1, upto(28) + 1);
-    format!("2030-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", upto(24), upto(60), upto(60))
+fn some_day(random: &mut ChaCha12Rng) -> [u8; 20] {
+    let mut day = *b"2030-00-00T00:00:00Z";
+    // The place of each part, from how many values, and the first of them.
+    for (at, values, first) in [(5, 12, 1), (8, 28, 1), (11, 24, 0), (14, 60, 0), (17, 60, 0)] {
+        let value = random.next_u32() % values + first;
+        day[at] += u8::try_from(value / 10).unwrap_or(0);
+        day[at + 1] += u8::try_from(value % 10).unwrap_or(0);
+    }
+    day
 }
 
 /// FNV-1a, 128 bits: tells steps apart, with no need to resist anyone.

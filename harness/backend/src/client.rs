@@ -47,18 +47,23 @@ pub enum ClientError {
 /// on a machine too busy to tell small differences.
 /// Needs a default rustls provider: see [`install_tls_provider`].
 pub async fn connect(path: &Path) -> Result<Client, ClientError> {
+    let config = config(path).await?;
+    client(&config).map_err(|source| ClientError::Credentials {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+/// The current context of the kubeconfig at `path`.
+pub(crate) async fn config(path: &Path) -> Result<Config, ClientError> {
     let kubeconfig_error = |source: kube::config::KubeconfigError| ClientError::Kubeconfig {
         path: path.to_owned(),
         source: Box::new(source),
     };
     let kubeconfig = Kubeconfig::read_from(path).map_err(kubeconfig_error)?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
-        .map_err(kubeconfig_error)?;
-    client(&config).map_err(|source| ClientError::Credentials {
-        path: path.to_owned(),
-        source: Box::new(source),
-    })
+        .map_err(kubeconfig_error)
 }
 
 fn client(config: &Config) -> Result<Client, kube::Error> {

@@ -6,6 +6,7 @@
 //! | [`client`] | how this workspace talks to an apiserver |
 //! | [`app`] | the apps, each a process of its own |
 //! | [`deploy`] | what it takes to put a system into a cluster |
+//! | [`peer`] | a cluster as the load's own transport reaches it |
 //! | [`naive`] | the system as its origin built it |
 
 pub mod app;
@@ -13,3 +14,4 @@ pub mod client;
 pub mod deploy;
 pub mod entity;
 pub mod naive;
+pub mod peer;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use kab_bench::task::Task;
 
 /// Tests whether Kubernetes can be an application's backend, and reports what
 /// it costs and where it breaks.
@@ -52,6 +53,8 @@ pub enum Command {
     Clean,
     /// Show where etcd and kube-apiserver come from, getting them if need be.
     Assets(AssetArgs),
+    /// Compare kab's engine with other load tools, on a server of the lab's.
+    Bench(Bench),
     /// Print a JSON schema: scenario, record or report.
     Schema {
         /// Which one.
@@ -69,6 +72,13 @@ pub enum Command {
     App {
         /// Which: gateway, webhook or informer.
         name: String,
+        /// Its configuration, a JSON file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Do one task of `kab bench`, and print what came of it as JSON.
+    #[command(hide = true)]
+    BenchWorker {
         /// Its configuration, a JSON file.
         #[arg(long)]
         config: PathBuf,
@@ -122,6 +132,55 @@ pub struct AssetArgs {
     /// Folder with etcd and kube-apiserver; looked in first.
     #[arg(long = "assets", value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// Arguments of `kab bench`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Tools are looked for in --tools, then on PATH: h2load, oha, wrk, cgbench (a client-go \
+                  program). Those that are not there are left out.\n\nExamples:\n  kab bench\n  \
+                  kab bench --only create --rounds 5 --json"
+)]
+pub struct Bench {
+    /// Which tasks; by default all.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub only: Vec<BenchTask>,
+    /// How often each tool does each task, in turns.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Folder with tools. Repeatable.
+    #[arg(long, value_name = "DIR")]
+    pub tools: Vec<PathBuf>,
+    /// Print every run as JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Where to find the control plane's programs.
+    #[command(flatten)]
+    pub assets: AssetArgs,
+}
+
+/// A task of `kab bench`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BenchTask {
+    /// 5,000 creates, 32 in flight.
+    Create,
+    /// 200 creates a second for 30 s.
+    Rate,
+    /// 20,000 reads of one object, 32 in flight.
+    Get,
+}
+
+impl Bench {
+    /// The tasks that are wanted.
+    pub fn tasks(&self) -> Vec<Task> {
+        let all = [
+            (BenchTask::Create, Task::Create { count: 5_000, in_flight: 32 }),
+            (BenchTask::Rate, Task::Rate { per_second: 200.0, seconds: 30 }),
+            (BenchTask::Get, Task::Get { count: 20_000, in_flight: 32 }),
+        ];
+        let wanted = |name: &BenchTask| self.only.is_empty() || self.only.contains(name);
+        all.into_iter().filter(|(name, _)| wanted(name)).map(|(_, task)| task).collect()
+    }
 }
 
 /// Arguments of `kab report`.

@@ -38,6 +38,8 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Schema { of } => commands::schema::run(of),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::App { name, config } => commands::app::run(&name, &config),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::BenchWorker { config } => commands::bench::worker(&config),
     }
 }
 

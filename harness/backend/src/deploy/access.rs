@@ -21,18 +21,18 @@ const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
 
 /// Something an app may do in its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rule {
+pub struct Rule {
     /// The API group; empty for the core group.
-    pub(crate) group: &'static str,
+    pub group: &'static str,
     /// The resource.
-    pub(crate) resource: &'static str,
+    pub resource: &'static str,
     /// What may be done with it.
-    pub(crate) verbs: &'static [&'static str],
+    pub verbs: &'static [&'static str],
 }
 
 /// Makes the service account `name` with a role of `rules` and nothing else,
 /// waits until the apiserver honours it, and writes a kubeconfig for it.
-pub(crate) async fn grant(
+pub async fn grant(
     spec: &DeploySpec,
     client: &Client,
     manager: &str,

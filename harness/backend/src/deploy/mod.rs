@@ -120,7 +120,7 @@ impl DeployError {
 
 /// Applies `object` on the server's side, as `manager`: makes it if it is not
 /// there, else brings what it says into line.
-pub(crate) async fn apply<K>(
+pub async fn apply<K>(
     api: &Api<K>,
     manager: &str,
     name: &str,
@@ -136,7 +136,7 @@ where
 }
 
 /// Waits until the Todo's definition is established and its collection served.
-pub(crate) async fn await_served(client: &Client, namespace: &str) -> Result<(), DeployError> {
+pub async fn await_served(client: &Client, namespace: &str) -> Result<(), DeployError> {
     let what = || format!("{CRD_NAME} is served");
     let established = wait::await_condition(
         Api::all(client.clone()),

@@ -29,6 +29,9 @@ pub struct Ended {
     pub status: Option<i32>,
     /// The signal that ended it, if one did.
     pub signal: Option<i32>,
+    /// CPU time that it used, user and system, all threads, in the kernel's
+    /// clock ticks; none where the kernel does not say.
+    pub cpu: Option<Duration>,
     /// The last lines of its log.
     pub log_tail: Vec<String>,
 }
@@ -237,11 +240,14 @@ impl Child {
         let _ = draining.recv_timeout(DRAIN_PATIENCE);
         let tail = log_tail(&self.0.log, TAIL_LINES);
 
+        let cpu = cpu_of(self.0.pid);
+
         let mut phase = locked(&self.0.phase);
         let status = wait_for(self.0.pid, WaitIdOptions::EXITED).ok().flatten();
         let ended = Ended {
             status: status.as_ref().and_then(WaitIdStatus::exit_status),
             signal: status.as_ref().and_then(WaitIdStatus::terminating_signal),
+            cpu,
             log_tail: tail,
         };
         tracing::debug!(name = self.0.name, pid = self.pid(), how = %ended, "child ended");
@@ -258,6 +264,13 @@ impl Child {
 
 fn wait_for(pid: Pid, options: WaitIdOptions) -> rustix::io::Result<Option<WaitIdStatus>> {
     rustix::io::retry_on_intr(|| waitid(WaitId::Pid(pid), options))
+}
+
+/// CPU time of a process, which a zombie still has.
+fn cpu_of(pid: Pid) -> Option<Duration> {
+    let stat = procfs::process::Process::new(pid.as_raw_nonzero().get()).ok()?.stat().ok()?;
+    let per_second = procfs::ticks_per_second();
+    Some(Duration::from_nanos((stat.utime + stat.stime) * (1_000_000_000 / per_second.max(1))))
 }
 
 /// Copies stdout into the log and to whoever listens, line by line. `drained`

@@ -1,0 +1,97 @@
+//! One tool doing one task, seen from outside.
+
+use std::time::Duration;
+
+use kab_evidence::clock::Mono;
+use kab_lab::process::{ChildSpec, ProcessError, Supervisor};
+use procfs::{CurrentSI, KernelStats};
+use serde::Serialize;
+
+use crate::contender::{Round, Start};
+use crate::stage::Stage;
+use crate::task::PATIENCE;
+
+/// What was seen.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// From start to end of the process.
+    pub wall_seconds: f64,
+    /// CPU of the tool.
+    pub tool_cpu_seconds: f64,
+    /// CPU of etcd and the apiserver meanwhile.
+    pub server_cpu_seconds: f64,
+    /// CPU that anything else on the machine used meanwhile.
+    pub other_cpu_seconds: f64,
+    /// Entities more than before, by the server's count.
+    pub created: u64,
+    /// What the tool itself printed last.
+    pub said: Vec<String>,
+    /// How it ended, if not with status 0.
+    pub failed: Option<String>,
+}
+
+/// Runs `start`, alone.
+///
+/// # Errors
+/// If it cannot be started.
+pub async fn run(
+    start: &Start,
+    stage: &Stage,
+    round: &Round,
+    supervisor: &Supervisor,
+) -> Result<Seen, ProcessError> {
+    let entities = stage.entities().await.unwrap_or(0);
+    let log = round.dir.join("said.log");
+    let mut spec = ChildSpec::new("contender", &start.program, log).args(&start.args).unannounced();
+    for (name, value) in &start.env {
+        spec = spec.env(name, value);
+    }
+    let (server, machine, own) = (server_cpu(stage), machine_cpu(), own_cpu());
+    let began = Mono::now();
+    let child = supervisor.spawn(spec)?;
+    let ended = match tokio::time::timeout(PATIENCE, child.ended()).await {
+        Ok(ended) => ended,
+        Err(_) => child.stop(Duration::ZERO).await,
+    };
+    let wall = Mono::now().since(began);
+    let tool = ended.cpu.unwrap_or_default().as_secs_f64();
+    let server = server_cpu(stage) - server;
+    let other = machine_cpu() - machine - server - tool - (own_cpu() - own);
+    Ok(Seen {
+        wall_seconds: wall.as_secs_f64(),
+        tool_cpu_seconds: tool,
+        server_cpu_seconds: server,
+        other_cpu_seconds: other.max(0.0),
+        created: stage.entities().await.unwrap_or(0).saturating_sub(entities),
+        failed: (!ended.success()).then(|| ended.to_string()),
+        said: ended.log_tail,
+    })
+}
+
+fn server_cpu(stage: &Stage) -> f64 {
+    stage.local.pids().into_values().map(process_cpu).sum()
+}
+
+fn process_cpu(pid: u32) -> f64 {
+    let process = procfs::process::Process::new(i32::try_from(pid).unwrap_or(-1));
+    process.and_then(|process| process.stat()).map_or(0.0, |stat| seconds(stat.utime + stat.stime))
+}
+
+fn own_cpu() -> f64 {
+    process_cpu(std::process::id())
+}
+
+fn machine_cpu() -> f64 {
+    KernelStats::current().map_or(0.0, |stats| {
+        let t = stats.total;
+        let irq = t.irq.unwrap_or(0) + t.softirq.unwrap_or(0);
+        seconds(t.user + t.nice + t.system + irq)
+    })
+}
+
+/// Clock ticks as seconds; far below 2^53, where this is exact.
+#[allow(clippy::cast_precision_loss)]
+fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / procfs::ticks_per_second() as f64
+}

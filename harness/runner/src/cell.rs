@@ -13,9 +13,10 @@ use kab_evidence::store::StoredEntity;
 use kab_lab::local::Local;
 use kab_lab::process::Supervisor;
 use kab_lab::progress::Progress;
-use kab_load::{Subscriber, Target, Todos, Work};
+use kab_load::{Subscriber, Target, Work};
 use kab_scenario::model::Payload;
 
+use crate::arrivals::todos;
 use crate::recorder::Recorder;
 use crate::sampler::Pids;
 use crate::steps::StepError;
@@ -76,7 +77,6 @@ impl Cell<'_> {
     ) -> Result<Work, StepError> {
         let first_sequence = self.next_sequence;
         self.next_sequence += count;
-        let size = usize::try_from(payload.size.get()).unwrap_or(usize::MAX);
         Ok(Work {
             step: name.to_owned(),
             target: Target {
@@ -84,7 +84,7 @@ impl Cell<'_> {
                 path: Deployed::CREATE_PATH.to_owned(),
                 classify: Deployed::classify,
             },
-            todos: Todos::new(name, self.seed, size)?,
+            todos: todos(name, self.seed, payload)?,
             deadline,
             nonce: self.nonce,
             first_sequence,

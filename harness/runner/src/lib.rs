@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`run`](mod@run) | a whole plan, cell by cell |
+//! | `arrivals` | from a scenario's load to the generator's |
 //! | `begin` | from nothing to a system on trial in a lab of its own |
 //! | `cell` | what the steps of a cell share |
 //! | `steps` | one file a step verb |
@@ -11,6 +12,7 @@
 //! | [`sampler`] | what the processes and the machine do meanwhile |
 //! | [`stop`] | a request to stop |
 
+pub mod arrivals;
 mod begin;
 mod cell;
 mod deaths;

@@ -55,10 +55,7 @@ impl Cost {
             Verb::Load(load) => {
                 let Load { arrivals, traffic } = load;
                 let operations = load.operations();
-                // As long as nobody knows how fast it goes, the pace of seeding.
-                let takes = arrivals.duration().unwrap_or_else(|| {
-                    Duration::from_secs_f64(approximate(operations) / SEED_RATE)
-                });
+                let takes = arrivals.duration().unwrap_or_else(|| load.counted_time());
                 let late = traffic.deadlines.values().chain([&traffic.deadline]).max();
                 let late = late.map_or(Duration::ZERO, |span| span.duration());
                 time(takes, takes.saturating_add(late)).sending(

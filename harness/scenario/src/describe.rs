@@ -178,7 +178,11 @@ fn load_sentence(load: &Load) -> String {
             let kinds: Vec<_> =
                 kinds.iter().map(|(kind, weight)| format!("{kind} {weight}")).collect();
             let of = keys.as_ref().map_or(String::new(), |keys| format!(" of `{}`", keys.of));
-            format!("operations ({}){of}, writes of {}", kinds.join(", "), payload.size)
+            let writes = match load.share_with_payload() > 0.0 {
+                true => format!(", writes of {}", payload.size),
+                false => String::new(),
+            };
+            format!("operations ({}){of}{writes}", kinds.join(", "))
         }
     };
     let via = match load.traffic.via {

@@ -6,6 +6,7 @@ mod union;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -223,19 +224,29 @@ impl Load {
     /// How many operations are due. Of a closed loop that ends by time, how many
     /// are planned with: as if each took 10 ms, and the time to think.
     pub fn operations(&self) -> u64 {
-        let planned = |closed: &Closed| {
-            let time = self.arrivals.duration().unwrap_or_default().as_secs_f64();
-            let turns = time / (closed.think.as_ref().map_or(0.0, Think::mean) + 0.01);
-            // A float-to-integer cast saturates: absurd loads stay absurd.
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            let operations = (turns * f64::from(closed.clients)) as u64;
-            operations
-        };
         match (self.arrivals.operations(), &self.arrivals) {
             (Some(operations), _) => operations,
-            (None, Arrivals::Closed(closed)) => planned(closed),
+            (None, Arrivals::Closed(closed)) => {
+                let time = self.arrivals.duration().unwrap_or_default().as_secs_f64();
+                // A float-to-integer cast saturates: absurd loads stay absurd.
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                let operations = (time * closed.planned_rate()) as u64;
+                operations
+            }
             (None, _) => 0,
         }
+    }
+
+    /// How long a closed loop that ends by number is planned with.
+    pub(crate) fn counted_time(&self) -> Duration {
+        let (Some(operations), Arrivals::Closed(closed)) =
+            (self.arrivals.operations(), &self.arrivals)
+        else {
+            return Duration::ZERO;
+        };
+        #[allow(clippy::cast_precision_loss)] // an estimate
+        let seconds = operations as f64 / closed.planned_rate();
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
     /// Which share of the operations carries an entity.
@@ -245,6 +256,13 @@ impl Load {
         };
         let all = sum(&|_| true);
         if all > 0.0 { sum(&Operation::has_payload) / all } else { 0.0 }
+    }
+}
+
+impl Closed {
+    /// Operations a second, if each took 10 ms and the time to think.
+    fn planned_rate(&self) -> f64 {
+        f64::from(self.clients) / (self.think.as_ref().map_or(0.0, Think::mean) + 0.01)
     }
 }
 
@@ -335,7 +353,7 @@ fn only_creates(mix: &BTreeMap<Operation, u32>) -> bool {
 }
 
 fn ten_seconds() -> Span {
-    Span::from(std::time::Duration::from_secs(10))
+    Span::from(Duration::from_secs(10))
 }
 
 const fn five_hundred() -> u32 {

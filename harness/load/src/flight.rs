@@ -21,6 +21,7 @@ const LONGEST_DETAIL: usize = 200;
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub op: OpId,
+    pub leaves_its_id: bool,
     pub outcome: Outcome,
     pub lateness: Option<u64>,
     pub class: Cow<'static, str>,
@@ -203,8 +204,13 @@ impl Flight {
         class: Cow<'static, str>,
         detail: Option<String>,
     ) -> (OpRecord, Ended, Composed, Vec<u8>) {
-        let ended =
-            Ended { op: self.record.op, outcome, lateness: self.record.lateness_nanos(), class };
+        let ended = Ended {
+            op: self.record.op,
+            leaves_its_id: self.kind.leaves_its_id(),
+            outcome,
+            lateness: self.record.lateness_nanos(),
+            class,
+        };
         self.record.outcome = outcome;
         self.record.class = ended.class.as_ref().to_owned();
         self.record.detail = detail;

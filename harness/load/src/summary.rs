@@ -20,7 +20,8 @@ pub struct LoadSummary {
     pub scheduled: u64,
     /// Those that came due before the step was stopped. Each is in the ledger.
     pub reached: u64,
-    /// Acknowledged operations, in the order of their acknowledgement.
+    /// Acknowledged writes whose id a watcher finds on the entity, in the order
+    /// of their acknowledgement.
     pub acked: Vec<OpId>,
     /// How the operations that were reached ended.
     pub outcomes: Outcomes,
@@ -146,7 +147,7 @@ impl Tally {
             Outcome::Indeterminate => outcomes.indeterminate += 1,
             Outcome::Missed => outcomes.missed += 1,
         }
-        if ended.outcome == Outcome::Ok {
+        if ended.outcome == Outcome::Ok && ended.leaves_its_id {
             self.summary.acked.push(ended.op);
         }
         if let Some(nanos) = ended.lateness {

@@ -1,6 +1,7 @@
 //! From nothing to a system on trial in a lab of its own, through its steps,
 //! and back to nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,6 +170,7 @@ async fn bring_up<'a>(
         seed: request.plan.seed,
         nonce,
         next_sequence: 0,
+        seeded: HashMap::new(),
         subscribers: Vec::new(),
         acknowledged: Vec::new(),
     };

@@ -1,6 +1,7 @@
 //! One cell of a plan: a system on trial in a lab of its own, and what its
 //! steps share.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,7 @@ use kab_evidence::store::StoredEntity;
 use kab_lab::local::Local;
 use kab_lab::process::Supervisor;
 use kab_lab::progress::Progress;
-use kab_load::{Deadlines, Gateway, Identities, Mix, Subscriber, Todos, Work};
-use kab_scenario::model::Payload;
-use kab_wire::{Peer, Protocol};
+use kab_load::{Subscriber, Todos};
 
 use crate::recorder::Recorder;
 use crate::sampler::Pids;
@@ -37,6 +36,8 @@ pub struct Cell<'a> {
     pub(crate) seed: u64,
     pub(crate) nonce: u64,
     pub(crate) next_sequence: u64,
+    /// What each seed step made, and how many.
+    pub(crate) seeded: HashMap<String, (Todos, u64)>,
     pub(crate) subscribers: Vec<Subscriber>,
     pub(crate) acknowledged: Vec<OpId>,
 }
@@ -68,32 +69,11 @@ impl Cell<'_> {
         self.recorder.event(Happening::Warning { text });
     }
 
-    /// The work of step `name`: `count` operations with ids of their own.
-    pub fn work(
-        &mut self,
-        name: &str,
-        payload: &Payload,
-        deadline: Duration,
-        count: u64,
-    ) -> Result<Work, StepError> {
-        let first_sequence = self.next_sequence;
+    /// Sets aside so many operation ids; the first one's sequence number.
+    pub(crate) const fn set_aside(&mut self, count: u64) -> u64 {
+        let first = self.next_sequence;
         self.next_sequence += count;
-        let size = usize::try_from(payload.size.get()).unwrap_or(usize::MAX);
-        Ok(Work {
-            step: name.to_owned(),
-            mix: Mix::creates(),
-            todos: Todos::new(name, self.seed, size)?,
-            existing: None,
-            deadlines: Deadlines::all(deadline),
-            identities: Identities::ONE,
-            peers: vec![Peer::plain(self.system.gateway(), Protocol::Http1)],
-            dialect: Arc::new(Gateway {
-                path: Deployed::CREATE_PATH.to_owned(),
-                classify: Deployed::classify,
-            }),
-            nonce: self.nonce,
-            first_sequence,
-        })
+        first
     }
 
     /// Remembers acknowledged writes, for whoever waits for their delivery.

@@ -3,14 +3,17 @@
 //! | module | idea |
 //! |---|---|
 //! | [`run`](mod@run) | a whole plan, cell by cell |
+//! | `arrivals` | from a scenario's load to the generator's |
 //! | `begin` | from nothing to a system on trial in a lab of its own |
 //! | `cell` | what the steps of a cell share |
 //! | `steps` | one file a step verb |
+//! | `target` | who is asked, and by whom |
 //! | `deaths` | processes that ended although nobody asked them to |
 //! | [`recorder`] | keeps the record true while the run is under way |
 //! | [`sampler`] | what the processes and the machine do meanwhile |
 //! | [`stop`] | a request to stop |
 
+pub mod arrivals;
 mod begin;
 mod cell;
 mod deaths;
@@ -19,6 +22,7 @@ pub mod run;
 pub mod sampler;
 mod steps;
 pub mod stop;
+mod target;
 
 pub use run::{Request, RunError, run};
 pub use steps::StepError;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{Condition, Step, Verb};
+use crate::model::{Condition, Load, Size, Step, Verb};
 use crate::plan::PlanError;
 use crate::unit::{Bytes, Span};
 
@@ -30,8 +30,10 @@ pub struct Cost {
     pub expected: Duration,
     /// Running time if every wait runs out and every last answer is late.
     pub worst: Duration,
-    /// Writes sent.
+    /// Operations sent.
     pub requests: u64,
+    /// Those of them that carry an entity.
+    pub writes: u64,
     /// Bytes of payload in them.
     pub bytes: u64,
 }
@@ -44,22 +46,23 @@ impl Cost {
 
     /// What one step takes.
     pub fn of_step(step: &Step) -> Self {
-        let writes = |requests: u64, size: Bytes, expected: Duration, worst: Duration| Self {
-            expected,
-            worst,
-            requests,
-            bytes: requests.saturating_mul(size.get()),
-        };
         let time = |expected, worst| Self { expected, worst, ..Self::default() };
         match &step.verb {
             Verb::Seed(seed) => {
                 let takes = Duration::from_secs_f64(approximate(seed.count) / SEED_RATE);
-                writes(seed.count, seed.payload.size, takes, takes)
+                time(takes, takes).sending(seed.count, 1.0, &seed.payload.size)
             }
             Verb::Load(load) => {
-                let takes = load.duration.duration();
-                let worst = takes.saturating_add(load.deadline.duration());
-                writes(load.operations(), load.payload.size, takes, worst)
+                let Load { arrivals, traffic } = load;
+                let operations = load.operations();
+                let takes = arrivals.duration().unwrap_or_else(|| load.counted_time());
+                let late = traffic.deadlines.values().chain([&traffic.deadline]).max();
+                let late = late.map_or(Duration::ZERO, |span| span.duration());
+                time(takes, takes.saturating_add(late)).sending(
+                    operations,
+                    load.share_with_payload(),
+                    &traffic.payload.size,
+                )
             }
             Verb::Wait(wait) => {
                 let most = wait.at_most.duration();
@@ -70,6 +73,19 @@ impl Cost {
             }
             Verb::Subscribe(_) | Verb::Check(_) => time(MOMENT, MOMENT),
         }
+    }
+
+    /// With `requests` operations, of which a `share` carries an entity.
+    fn sending(self, requests: u64, share: f64, size: &Size) -> Self {
+        // A float-to-integer cast saturates: absurd loads stay absurd.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let whole = |number: f64| number.round() as u64;
+        let writes = if share < 1.0 { whole(approximate(requests) * share) } else { requests };
+        let bytes = match size {
+            Size::Fixed(size) => writes.saturating_mul(size.get()),
+            Size::Drawn(_) => whole(approximate(writes) * size.mean()),
+        };
+        Self { requests, writes, bytes, ..self }
     }
 
     /// Whether this can be meant.
@@ -98,6 +114,7 @@ impl Add for Cost {
             expected: self.expected.saturating_add(other.expected),
             worst: self.worst.saturating_add(other.worst),
             requests: self.requests.saturating_add(other.requests),
+            writes: self.writes.saturating_add(other.writes),
             bytes: self.bytes.saturating_add(other.bytes),
         }
     }

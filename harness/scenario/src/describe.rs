@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use crate::cost::{Cost, rough, rough_size};
-use crate::model::{Cluster, Component, Condition, Step, Verb};
+use crate::model::{
+    Arrivals, Cluster, Component, Condition, Load, Operation, Step, Traffic, Until, Verb, Via,
+};
 use crate::plan::Plan;
 
 /// At most so many cells are listed.
@@ -79,7 +81,14 @@ impl Plan {
 }
 
 fn volume(cost: Cost) -> String {
-    format!("{} writes with {} of payload", cost.requests, rough_size(cost.bytes))
+    let payload = rough_size(cost.bytes);
+    match cost.requests == cost.writes {
+        true => format!("{} writes with {payload} of payload", cost.requests),
+        false => format!(
+            "{} operations, {} writes with {payload} of payload",
+            cost.requests, cost.writes
+        ),
+    }
 }
 
 fn cluster(out: &mut String, cluster: &Cluster) -> std::fmt::Result {
@@ -111,14 +120,7 @@ fn sentence(step: &Step) -> String {
             1 => "1 subscriber, until the end".to_owned(),
             count => format!("{count} subscribers, until the end"),
         },
-        Verb::Load(load) => format!(
-            "{} for {}, open loop: {} creates of {}; given up after {}",
-            load.rate,
-            load.duration,
-            load.operations(),
-            load.payload.size,
-            load.deadline
-        ),
+        Verb::Load(load) => load_sentence(load),
         Verb::Wait(wait) => match wait.until {
             Condition::Delivered => {
                 format!("until every acknowledged write is delivered, at most {}", wait.at_most)
@@ -127,6 +129,67 @@ fn sentence(step: &Step) -> String {
         },
         Verb::Check(check) => format!("look for every write of `{}` in the store", check.stored),
     }
+}
+
+fn load_sentence(load: &Load) -> String {
+    let Traffic { mix, keys, payload, deadline, .. } = &load.traffic;
+    let operations = load.operations();
+    let due = match &load.arrivals {
+        Arrivals::Constant(steady) => {
+            format!("{} for {}, open loop: {operations}", steady.rate, steady.duration)
+        }
+        Arrivals::Poisson(steady) => format!(
+            "Poisson arrivals, {} for {}, open loop: about {operations}",
+            steady.rate, steady.duration
+        ),
+        Arrivals::Ramp(ramp) => {
+            format!("{} to {} in {}, open loop: {operations}", ramp.from, ramp.to, ramp.duration)
+        }
+        Arrivals::Steps(steps) => {
+            let steps: Vec<_> =
+                steps.iter().take(5).map(|s| format!("{} for {}", s.rate, s.duration)).collect();
+            format!("{}, open loop: {operations}", steps.join(", "))
+        }
+        Arrivals::Burst(burst) => format!(
+            "{} at once every {} for {}, open loop: {operations}",
+            burst.size, burst.every, burst.duration
+        ),
+        Arrivals::Pulse(pulse) => format!(
+            "{} for {}, then {} off, for {}, open loop: {operations}",
+            pulse.rate, pulse.on, pulse.off, pulse.duration
+        ),
+        Arrivals::Replay(replay) => format!(
+            "{} recorded rates in {}, open loop: {operations}",
+            replay.series.len(),
+            replay.end()
+        ),
+        Arrivals::Closed(closed) => match &closed.until {
+            Until::Elapsed(span) => {
+                format!("{} clients for {span}, CLOSED loop: perhaps {operations}", closed.clients)
+            }
+            Until::Counted(_) => format!("{} clients, CLOSED loop: {operations}", closed.clients),
+        },
+    };
+    let kinds: Vec<_> = mix.iter().filter(|(_, weight)| **weight > 0).collect();
+    let what = match kinds[..] {
+        [(Operation::Create, _)] => format!("creates of {}", payload.size),
+        [(Operation::List, _)] => "lists".to_owned(),
+        _ => {
+            let kinds: Vec<_> =
+                kinds.iter().map(|(kind, weight)| format!("{kind} {weight}")).collect();
+            let of = keys.as_ref().map_or(String::new(), |keys| format!(" of `{}`", keys.of));
+            let writes = match load.share_with_payload() > 0.0 {
+                true => format!(", writes of {}", payload.size),
+                false => String::new(),
+            };
+            format!("operations ({}){of}{writes}", kinds.join(", "))
+        }
+    };
+    let via = match load.traffic.via {
+        Via::Gateway => "",
+        Via::Apiserver => " to the apiserver",
+    };
+    format!("{due} {what}{via}; given up after {deadline}")
 }
 
 /// `text` in lines of at most 96 characters, each behind `indent`.

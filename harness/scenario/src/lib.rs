@@ -22,9 +22,11 @@ mod meaning;
 mod path;
 mod read;
 mod scalar;
+mod sense;
 mod shape;
 mod step;
 mod suggest;
+mod traffic;
 mod tree;
 mod yaml;
 

@@ -10,6 +10,7 @@ use crate::measure;
 use crate::model::Verb;
 use crate::path::Path;
 use crate::problem::{Problem, SHOWN};
+use crate::sense;
 use crate::suggest::{quoted, suggestion};
 use crate::tree::{Data, Node};
 
@@ -111,9 +112,9 @@ fn unusable(name: &Node) -> Option<Problem> {
 
 /// A step, as far as it can be understood.
 #[derive(Clone, Copy)]
-struct StepView<'a> {
-    name: Option<&'a str>,
-    verb: Option<(&'static str, &'a Node)>,
+pub(crate) struct StepView<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) verb: Option<(&'static str, &'a Node)>,
 }
 
 impl<'a> StepView<'a> {
@@ -123,7 +124,7 @@ impl<'a> StepView<'a> {
         steps.iter().take(MOST).map(view).collect()
     }
 
-    fn is(&self, verbs: &[&str]) -> bool {
+    pub(crate) fn is(&self, verbs: &[&str]) -> bool {
         self.verb.is_some_and(|(verb, _)| verbs.contains(&verb))
     }
 
@@ -142,6 +143,12 @@ fn order(steps: &[StepView<'_>]) -> Vec<Problem> {
             Some(("check", check)) => nothing_to_check(check, earlier, later),
             _ => None,
         });
+        if let Some(("load", load)) = step.verb {
+            problems.extend(sense::problems(load, earlier, later));
+        }
+        if let Some(("seed", seed)) = step.verb {
+            problems.extend(sense::payload(seed));
+        }
         if problems.len() > SHOWN {
             break;
         }

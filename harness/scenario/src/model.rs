@@ -7,7 +7,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use crate::step::{Check, Condition, Load, Payload, Seed, Step, Subscribe, Verb, Wait};
+pub use crate::step::{Check, Condition, Seed, Step, Subscribe, Verb, Wait};
+pub use crate::traffic::*;
 use crate::unit::Bytes;
 
 /// The one version of the format that this kab reads.

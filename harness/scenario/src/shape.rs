@@ -13,7 +13,7 @@ use crate::schema::{resolved, schema};
 use crate::source::Place;
 use crate::suggest::{nearest, one_of, quoted, suggestion};
 use crate::tree::{Data, Found, Node};
-use crate::unit::{Bytes, Rate, Span};
+use crate::unit::{Bytes, Level, Rate, Span};
 
 /// More errors than this are not looked at; a file with so many is no scenario.
 const MOST: usize = 1_000;
@@ -31,6 +31,7 @@ fn validator() -> Option<&'static Validator> {
         jsonschema::options()
             .should_validate_formats(true)
             .with_format(Rate::FORMAT, |text: &str| text.parse::<Rate>().is_ok())
+            .with_format(Level::FORMAT, |text: &str| text.parse::<Level>().is_ok())
             .with_format(Span::FORMAT, |text: &str| text.parse::<Span>().is_ok())
             .with_format(Bytes::FORMAT, |text: &str| text.parse::<Bytes>().is_ok())
             .build(schema())
@@ -44,7 +45,8 @@ fn translate(root: &Node, error: &ValidationError<'_>) -> Vec<Problem> {
     let found = root.at(&pointer).unwrap_or(Found { key: None, node: root });
     // The subschema whose keyword was hurt.
     let keyword = error.schema_path().to_string();
-    let rule = keyword.rsplit_once('/').and_then(|(rule, _)| schema().pointer(rule));
+    let rule = keyword.rsplit_once('/').map(|(rule, _)| rule.trim_end_matches("/else"));
+    let rule = rule.and_then(|rule| schema().pointer(rule));
     let rule = rule.unwrap_or(schema());
     let at =
         Hurt { found, rule, what: name_of(&pointer), is_step: keyword.starts_with("/$defs/Step/") };
@@ -59,6 +61,9 @@ fn translate(root: &Node, error: &ValidationError<'_>) -> Vec<Problem> {
         Kind::Minimum { limit } => vec![at.problem(format!("must be at least {limit}"))],
         Kind::Maximum { limit } => vec![at.problem(format!("must be at most {limit}"))],
         Kind::MaxItems { limit } => vec![at.problem(format!("must have at most {limit} items"))],
+        Kind::MinProperties { .. } => vec![at.no_key()],
+        Kind::MaxProperties { .. } => at.second_key(),
+        Kind::FalseSchema => vec![at.said_twice()],
         Kind::MinItems { .. } => vec![at.problem("must not be empty".to_owned())],
         _ => vec![at.problem(format!("is not allowed here: {error}"))],
     }
@@ -145,6 +150,41 @@ impl Hurt<'_> {
         Some(problem.maybe_help(about))
     }
 
+    /// An empty mapping where one key is wanted.
+    fn no_key(&self) -> Problem {
+        let keys = self.keys();
+        Problem::new(self.found.head(), format!("{} says nothing", self.what))
+            .maybe_help(if keys.is_empty() { self.describe() } else { one_of(&keys) })
+    }
+
+    /// More keys than the one that can be meant.
+    fn second_key(&self) -> Vec<Problem> {
+        let keys = self.keys();
+        let known = |name: &str| keys.contains(&name);
+        let mut entries = self.found.node.entries().iter().filter(|(key, _)| known(&key.name));
+        let Some((first, _)) = entries.next() else { return Vec::new() };
+        let more = entries.map(|(key, _)| {
+            let message = format!("{} is `{}` already", self.what, first.name);
+            Problem::new(key.place.clone(), message)
+                .label("and this")
+                .also(first.place.clone(), "this")
+                .help("keep one of the two")
+        });
+        more.collect()
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        let fields = self.rule.get("properties").and_then(Value::as_object);
+        fields.iter().flat_map(|f| f.keys()).map(String::as_str).collect()
+    }
+
+    /// `rate` or `duration` beside `arrivals`.
+    fn said_twice(&self) -> Problem {
+        let place = self.found.key.map_or_else(|| self.found.head(), |key| key.place.clone());
+        Problem::new(place, format!("{} cannot stand beside `arrivals`", self.what))
+            .help("`arrivals` says it already; remove one of the two")
+    }
+
     fn verbs(&self) -> Vec<Problem> {
         let entries = self.found.node.entries();
         let mut verbs = entries.iter().filter(|(key, _)| Verb::NAMES.contains(&key.name.as_str()));
@@ -196,7 +236,7 @@ impl Hurt<'_> {
     fn wrong_type(&self, kind: &TypeKind) -> Problem {
         let wanted = match kind {
             TypeKind::Single(kind) => kind.to_string(),
-            TypeKind::Multiple(_) => "another type".to_owned(),
+            TypeKind::Multiple(_) => "either".to_owned(),
         };
         let node = self.found.node;
         let form = self.rule.get("format").and_then(Value::as_str).unwrap_or_default();
@@ -213,6 +253,8 @@ impl Hurt<'_> {
                 ("a whole number", Some(format!("remove the quotes: {text}")))
             }
             ("integer", _) => ("a whole number", self.describe()),
+            ("either", _) => ("a text or a mapping", self.describe()),
+            ("number", _) => ("a number", self.describe()),
             ("boolean", _) => ("`true` or `false`", None),
             ("array", Data::Map(_) | Data::Null) => ("a list", self.describe()),
             ("array", _) => ("a list", Some(format!("write [{written}]"))),
@@ -267,5 +309,14 @@ fn form_of(pattern: &str) -> Option<&'static str> {
             Some("use letters and digits, the first a lower-case letter, as in `write`")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Without one, nothing would be found wrong with any shape.
+    #[test]
+    fn there_is_a_validator() {
+        assert!(super::validator().is_some());
     }
 }

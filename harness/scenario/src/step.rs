@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::unit::{Bytes, Rate, Span};
+use crate::traffic::{Load, Payload};
+use crate::unit::Span;
 
 /// One step: a name, and exactly one verb.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -119,7 +120,7 @@ fn exactly_one_verb(schema: &mut schemars::Schema) {
 }
 
 /// Makes entities, as fast as `inFlight` allows, and fails if one is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Seed {
     /// How many.
@@ -145,64 +146,6 @@ pub struct Subscribe {
     /// How many subscribers, each with an informer of its own.
     #[schemars(range(min = 1, max = 100))]
     pub count: u32,
-}
-
-/// Sends creates through the gateway, open loop: operation i is due at
-/// `start + i / rate`, whatever became of those before it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Load {
-    /// Operations a second.
-    pub rate: Rate,
-    /// For how long.
-    pub duration: Span,
-    /// What is in each entity.
-    #[serde(default)]
-    pub payload: Payload,
-    /// After this long, counted from sending, an operation is given up: its
-    /// outcome is indeterminate.
-    #[serde(default = "ten_seconds")]
-    pub deadline: Span,
-    /// At most so many at a time; an operation due beyond that is counted as
-    /// missed.
-    #[serde(default = "five_hundred")]
-    #[schemars(range(min = 1, max = 100_000))]
-    pub max_in_flight: u32,
-}
-
-impl Load {
-    /// How many operations are due: one at the start, then one each `1 / rate`
-    /// as long as `duration` is not over.
-    pub fn operations(&self) -> u64 {
-        // A whole product may come out a hair above itself: 0.1 x 30 s is 3.
-        let due = (self.rate.per_second() * self.duration.duration().as_secs_f64() - 1e-9).ceil();
-        // A float-to-integer cast saturates: absurd loads stay absurd.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let due = due as u64;
-        due
-    }
-}
-
-fn ten_seconds() -> Span {
-    Span::from(std::time::Duration::from_secs(10))
-}
-
-const fn five_hundred() -> u32 {
-    500
-}
-
-/// What is in an entity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Payload {
-    /// Length of the message, drawn anew for each entity from the seed.
-    pub size: Bytes,
-}
-
-impl Default for Payload {
-    fn default() -> Self {
-        Self { size: Bytes::from(256) }
-    }
 }
 
 /// Waits until something has come true, or for `atMost`.

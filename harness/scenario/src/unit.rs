@@ -95,6 +95,41 @@ impl fmt::Display for Rate {
     }
 }
 
+/// Operations a second, perhaps none: `40/s`, `0/s`.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Level(f64);
+
+textual!(Level, r"^[0-9]+(\.[0-9]+)?/[sm]$", "kab-level", "a rate such as 40/s, or 0/s for none");
+
+impl Level {
+    /// Operations a second; always finite and not below zero.
+    pub const fn per_second(self) -> f64 {
+        self.0
+    }
+}
+
+impl FromStr for Level {
+    type Err = BadQuantity;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let zero = |s: &str| {
+            let number = s.strip_suffix("/s").or_else(|| s.strip_suffix("/m"))?;
+            decimal(number).filter(|&rate| rate == 0.0)
+        };
+        match (zero(s), s.parse::<Rate>()) {
+            (Some(rate), _) => Ok(Self(rate)),
+            (None, Ok(rate)) => Ok(Self(rate.per_second())),
+            (None, Err(_)) => Err(Self::bad(s)),
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.0)
+    }
+}
+
 /// A span of time: `20s`, `250ms`, `5m`, `1h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(Duration);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use kab_scenario::cost::Cost;
 use kab_scenario::{Loaded, Plan, PlanError, load, load_text};
 
 fn quickstart(sets: &[&str]) -> Loaded {
@@ -127,4 +128,42 @@ fn a_misnamed_scenario_is_a_warning() {
     let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings, ["this scenario is called `quickstart`, but its file `other`"]);
     assert!(quickstart(&[]).warnings.is_empty());
+}
+
+/// Every form of load is planned, said in words, and survives being written
+/// and read.
+#[test]
+fn loads_of_every_form() {
+    let steady = "{rate: 600/m, duration: 10s}";
+    let existing = "rate: 10/s, duration: 10s, via: apiserver";
+    let mut sentences = String::new();
+    for form in [
+        format!("arrivals: {{constant: {steady}}}"),
+        format!("arrivals: {{poisson: {steady}}}, payload: {{compressible: true}}"),
+        "arrivals: {ramp: {from: 0/s, to: 20/s, duration: 10s}}".to_owned(),
+        "arrivals: {steps: [{rate: 5/s, duration: 2s}, {rate: 0/s, duration: 1s}]}".to_owned(),
+        "arrivals: {burst: {size: 50, every: 1s, duration: 10s}}".to_owned(),
+        "arrivals: {pulse: {rate: 5/s, on: 1s, off: 4s, duration: 11s}}".to_owned(),
+        "arrivals: {replay: {series: [{at: 0s, rate: 1/s}, {at: 9s, rate: 3/s}], between: line}}"
+            .to_owned(),
+        "arrivals: {closed: {clients: 4, think: 90ms, until: 10s}}".to_owned(),
+        "arrivals: {closed: {clients: 4, think: {exponential: {mean: 1s}}, until: {operations: 50}}}"
+            .to_owned(),
+        format!("{existing}, mix: {{get: 9, update: 1}}, keys: {{of: fill}}, deadlines: {{get: 1s}}"),
+        format!("{existing}, mix: {{delete: 1}}, keys: {{of: fill, pick: sequential}}, identities: 3"),
+        format!("{existing}, mix: {{patch: 1}}, keys: {{of: fill, pick: {{zipf: {{exponent: 1}}}}}}"),
+        format!("{existing}, payload: {{size: {{choice: [{{size: 1kB, weight: 3}}, {{size: 5kB, weight: 1}}]}}}}"),
+        "rate: 1/s, duration: 10s, mix: {list: 1}, protocol: http1, connections: 4, wait: spin".to_owned(),
+    ] {
+        let loaded = quickstart(&[&format!("steps.write.load={{{form}}}")]);
+        let text = serde_json::to_string_pretty(&loaded.scenario).unwrap();
+        let again = load_text("again.yaml", text, None, &[]).unwrap();
+        assert_eq!(again.scenario, loaded.scenario, "{form}");
+        let plan = Plan::new(&loaded, 42).unwrap();
+        let cost = Cost::of_step(&plan.cells[0].spec.steps[3]);
+        let described = plan.describe();
+        let sentence = described.lines().find(|line| line.starts_with("  write ")).unwrap();
+        sentences.push_str(&format!("{form}\n{sentence}\n  {cost:?}\n\n"));
+    }
+    insta::assert_snapshot!("loads", sentences);
 }

@@ -44,6 +44,13 @@ const INFORMER: &[Rule] = &[
     Rule { group: "", resource: "events", verbs: &["create"] },
 ];
 
+/// What the accounts of a load may do: everything that its operations need.
+const LOAD: &[Rule] = &[Rule {
+    group: GROUP,
+    resource: PLURAL,
+    verbs: &["create", "get", "list", "watch", "update", "patch", "delete"],
+}];
+
 /// The naive system, and how to make one.
 #[derive(Debug, Clone, Copy)]
 pub struct Naive;
@@ -194,6 +201,22 @@ impl Deployed {
     /// The gateway's address.
     pub const fn gateway(&self) -> SocketAddr {
         self.gateway
+    }
+
+    /// The namespace of the system.
+    pub fn namespace(&self) -> &str {
+        &self.spec.namespace
+    }
+
+    /// Kubeconfig of account `index` for whoever asks the apiserver directly:
+    /// an ordinary service account, so that the apiserver treats it as any
+    /// other (administrators are exempt from priority and fairness).
+    ///
+    /// # Errors
+    /// If the cluster refuses it.
+    pub async fn load_account(&self, index: u16) -> Result<PathBuf, DeployError> {
+        let (manager, name) = (manager(&self.spec), format!("load-{index}"));
+        grant(&self.spec, &self.client, &manager, &name, LOAD).await
     }
 
     /// Stops the apps, each in order, `grace` at most; what they saw is then

@@ -20,12 +20,23 @@ pub enum StepError {
     /// The seeding.
     #[error(transparent)]
     Seed(#[from] kab_load::SeedError),
-    /// The schedule.
+    /// What the load is.
     #[error(transparent)]
-    Schedule(#[from] kab_load::ScheduleError),
-    /// The payload.
+    What(#[from] crate::arrivals::BadLoad),
+    /// The engine cannot do it yet.
+    #[error(
+        "step {step}: this kab cannot run a load with `{what}` yet; leave it out, or wait for a \
+         version that can"
+    )]
+    NotYet {
+        /// The step.
+        step: String,
+        /// What it cannot do.
+        what: &'static str,
+    },
+    /// An account of the load.
     #[error(transparent)]
-    Name(#[from] kab_load::payload::BadStepName),
+    Peer(#[from] kab_backend::peer::PeerError),
     /// A subscriber.
     #[error(transparent)]
     Subscriber(#[from] kab_load::SubscriberError),

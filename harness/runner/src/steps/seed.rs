@@ -9,13 +9,14 @@ use serde_json::json;
 use super::{StepError, results};
 use crate::cell::Cell;
 use crate::recorder::StepResults;
+use crate::target::seeding;
 
 /// An entity that takes longer than this to make is no seed.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub async fn run(name: &str, step: &Seed, cell: &mut Cell<'_>) -> Result<StepResults, StepError> {
     let spec = SeedSpec {
-        work: cell.work(name, &step.payload, DEADLINE, step.count)?,
+        work: seeding(name, &step.payload, DEADLINE, step.count, cell)?,
         count: step.count,
         in_flight: NonZeroU32::new(step.in_flight).unwrap_or(NonZeroU32::MIN),
     };

@@ -165,7 +165,7 @@ const SERVER: Kind = Group(&[
             ("quotaUsed", Double),
         ]),
     ),
-    ("scrapes", Group(&[("apiserver", Int), ("etcd", Int), ("failed", Int)])),
+    ("scrapes", Group(&[("apiserver", Int), ("etcd", Int), ("failed", Int), ("cpu", Duration)])),
 ]);
 
 /// What is known about the run as a whole, under `run`.

@@ -42,6 +42,7 @@ pub(super) fn servers(at: &mut Place<'_>, of: Option<&Servers>) {
     at.count("scrapes.apiserver", of.map(|s| s.scrapes.apiserver));
     at.count("scrapes.etcd", of.map(|s| s.scrapes.etcd));
     at.count("scrapes.failed", of.map(|s| s.scrapes.failed));
+    at.length("scrapes.cpu", of.and_then(|s| s.scrapes.cpu));
 }
 
 fn process(at: &mut Place<'_>, of: Option<&Process>) {

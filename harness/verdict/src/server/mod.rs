@@ -180,6 +180,9 @@ pub struct Scrapes {
     pub etcd: u64,
     /// Scrapes of either that brought nothing.
     pub failed: u64,
+    /// CPU time that kab took to read the answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Nanos>,
 }
 
 /// What was measured between `from` and `to`, in which `ok` operations were
@@ -325,5 +328,9 @@ fn scrapes(all: &AllSeries, from: Mono, to: Mono) -> Scrapes {
         apiserver: count(APISERVER, true),
         etcd: count(ETCD, true),
         failed: count(APISERVER, false) + count(ETCD, false),
+        cpu: all.sampled("kab", from, to).and_then(|span| {
+            let cpu = all.growth("kab", "scrape_cpu_seconds_total", span, |_| true);
+            cpu.map(Nanos::from_seconds)
+        }),
     }
 }

@@ -209,14 +209,21 @@ fn figures(time: &OverTime) -> Result<Vec<Figure>, PlotError> {
     Ok(figures)
 }
 
-/// The lines with the highest peaks, and the rest of them added up.
+/// The lines that fit: the servers and kab, then those with the highest peaks,
+/// and the rest of them added up.
 fn fewer(lines: &[Line], unit: Unit) -> Vec<Line> {
     let mut lines = lines.to_vec();
+    // In this order, so that a process has one colour in all plots.
+    let first = ["kube-apiserver", "etcd", "kab"];
+    let rank = |line: &Line| first.iter().position(|name| *name == line.name);
+    if lines.iter().any(|line| rank(line).is_some()) {
+        let place = |line: &Line| rank(line).unwrap_or(first.len());
+        lines.sort_by(|a, b| place(a).cmp(&place(b)).then(peak(b).total_cmp(&peak(a))));
+    }
     if lines.len() <= plot::MOST || unit == Unit::Seconds {
         lines.truncate(plot::MOST);
         return lines;
     }
-    lines.sort_by(|a, b| peak(b).total_cmp(&peak(a)));
     let rest = lines.split_off(plot::MOST - 1);
     // All of them are read in one go, so their times are the same.
     let mut sum: std::collections::BTreeMap<Nanos, f64> = std::collections::BTreeMap::new();

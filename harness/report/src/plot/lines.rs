@@ -39,10 +39,10 @@ pub fn lines(cell: &OverTime, lines: &[Line], unit: Unit, title: &str) -> Result
     let most = values().fold(0.0, f64::max);
     let (y, title, divisor) = match unit {
         Unit::Seconds => (durations(values().map(Nanos::from_seconds)), title.to_owned(), 1.0),
-        Unit::Number => (headroom(linear(most * 1.1, 4, "")), title.to_owned(), 1.0),
+        Unit::Number => (headroom(linear(most * 1.25, 4, "")), title.to_owned(), 1.0),
         Unit::Bytes => {
             let (name, size) = byte_unit(most);
-            (headroom(linear(most / size * 1.1, 4, "")), format!("{title}, {name}"), size)
+            (headroom(linear(most / size * 1.25, 4, "")), format!("{title}, {name}"), size)
         }
     };
     let place = |value: f64| match unit {
@@ -71,7 +71,7 @@ fn end(cell: &OverTime, lines: &[Line]) -> f64 {
     steps.chain(points).map(Nanos::seconds).fold(1.0, f64::max)
 }
 
-/// A range that ends at a tick or above.
+/// A range that ends at a tick or above; the names of steps stand over the lines.
 fn headroom(mut axis: Axis) -> Axis {
     axis.range.end = axis.ticks.last().map_or(axis.range.end, |(at, _)| at.max(axis.range.end));
     axis

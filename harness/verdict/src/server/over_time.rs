@@ -13,6 +13,10 @@ use crate::value::Nanos;
 /// At most so many points a line.
 const POINTS: usize = 240;
 
+/// Rates are taken over at least so many seconds: the kernel counts CPU time
+/// in hundredths of one.
+const SHORTEST: f64 = 0.25;
+
 /// The servers and the other processes of a cell over its time, which begins
 /// with its first step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -168,12 +172,13 @@ impl Plotter<'_> {
 
     /// Growth a second between one moment and the next.
     fn rate(&self, name: &str, of: &str, metric: &str) -> Line {
-        let moments = self.few(of, metric);
+        let mut moments = self.few(of, metric);
+        moments.dedup_by(|b, a| Span { from: *a, to: *b }.seconds() < SHORTEST);
         let rate = |pair: &[Mono]| {
             let span = Span { from: pair[0], to: pair[1] };
             let grown = self.all.growth(of, metric, span, |_| true)?;
             // Another process begins again from 0.
-            (grown >= 0.0 && span.seconds() > 0.01).then(|| (span.to, grown / span.seconds()))
+            (grown >= 0.0).then(|| (span.to, grown / span.seconds()))
         };
         self.line(name, moments.windows(2).filter_map(rate))
     }

@@ -80,6 +80,13 @@ impl ClockAnchor {
     }
 }
 
+/// CPU time that the calling thread has used, user and system.
+pub fn thread_cpu() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    // A thread's CPU time is never negative.
+    Duration::new(u64::try_from(used.tv_sec).unwrap_or(0), u32::try_from(used.tv_nsec).unwrap_or(0))
+}
+
 /// The calendar time, for people; never for measuring.
 pub fn wall() -> jiff::Timestamp {
     jiff::Timestamp::now()

@@ -13,6 +13,7 @@
 //! | [`join`] | one trace a write, from intended start to delivery |
 //! | [`histogram`] | latency distributions, mergeable without loss |
 //! | [`series`] | sampled metrics on the same clock |
+//! | [`exposition`] | the text format in which servers tell their metrics |
 //! | [`store`] | what the store held in the end |
 //! | [`event`] | what happened to the run itself |
 //! | [`record`] | the run record and its versions |
@@ -21,6 +22,7 @@
 
 pub mod clock;
 pub mod event;
+pub mod exposition;
 pub mod folder;
 pub mod histogram;
 pub mod id;

@@ -221,6 +221,9 @@ pub struct Pressure {
     /// The same for the disk (`io some`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io_some: Option<f64>,
+    /// The same for memory (`memory some`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_some: Option<f64>,
     /// Share of processor time taken by the hypervisor (steal), 0 to 1.
     pub steal: f64,
     /// Mean processors busy with anything on the machine.

@@ -74,6 +74,11 @@ fn main() {
         write(&mut run, &mut dice, i, outcome);
     }
     run.schedule(n);
+    run.series = match kind.as_str() {
+        "broken" => servers::silent_from(servers::API, 31.0),
+        "empty" => Vec::new(),
+        _ => servers::healthy(),
+    };
     for (nanos, name) in
         [(1_000, "etcd"), (900_000_000, "kube-apiserver"), (2_000_000_000, "gateway")]
     {

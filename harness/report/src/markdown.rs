@@ -39,6 +39,13 @@ fn write(out: &mut String, page: &Page) -> std::fmt::Result {
     for of in &page.sections {
         section(out, of)?;
     }
+    if !page.servers.is_empty() {
+        writeln!(out, "\n## What the servers did")?;
+        for of in &page.servers {
+            writeln!(out, "\n{}", text(&of.title))?;
+            table(out, &of.table)?;
+        }
+    }
     writeln!(out, "\n## Ledger and joins")?;
     for of in [&page.ledger, &page.classes, &page.coverage, &page.joins] {
         table(out, of)?;

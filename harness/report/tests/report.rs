@@ -62,6 +62,32 @@ fn the_page_asks_nobody_for_anything() {
 }
 
 #[test]
+fn what_the_servers_did_is_on_the_page_if_anybody_looked() {
+    let mut run = Synthetic::flawless(200);
+    let (_dir, rendered) = report(&run);
+    assert!(!read(&rendered.html).contains("What the servers did"));
+
+    run.series = servers::healthy();
+    let (_dir, rendered) = report(&run);
+    let page = read(&rendered.html);
+    for said in
+        ["What the servers did", "Processors busy", "etcd&#39;s database", "2.00 ms to 4.00 ms"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(!page.contains("did not answer") && !page.contains("NaN"));
+    assert!(read(&rendered.markdown).contains("| etcd log sync, p99 | 2.00 ms to 4.00 ms |"));
+
+    run.series = servers::silent_from(servers::API, 31.0);
+    let (_dir, rendered) = report(&run);
+    let page = read(&rendered.html);
+    assert!(page.contains("a server did not answer"));
+    let markdown = read(&rendered.markdown);
+    assert!(!markdown.contains("apiserver: CPU time |"), "{markdown}");
+    assert!(markdown.contains("etcd: CPU time |"));
+}
+
+#[test]
 fn what_went_wrong_is_on_the_page() {
     let mut run = small();
     run.died("webhook", 5);

@@ -21,9 +21,10 @@ use kab_scenario::plan;
 
 use crate::cell::Cell;
 use crate::deaths;
+use crate::meters::{Meters, MetersError};
 use crate::recorder::{Recorder, RecorderError};
 use crate::run::Request;
-use crate::sampler::{Pids, Sampler};
+use crate::sampler::Pids;
 use crate::steps;
 use crate::stop::Stop;
 
@@ -57,6 +58,9 @@ pub enum BeginError {
     /// The run folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// What is measured beside the operations.
+    #[error(transparent)]
+    Meters(#[from] MetersError),
 }
 
 /// What all cells of a run share.
@@ -114,11 +118,11 @@ async fn supervised(
         () = stop.wait() => return Ok(RunState::Interrupted),
         cell = bring_up(setting, planned, supervisor, &dir) => cell?,
     };
-    let series = JsonlWriter::append_to(&cell.folder.series_path())?;
-    let sampler = Sampler::start(cell.pids.clone(), series);
-    let ended = go_through(planned, &mut cell).await;
-    let pressure = sampler.stop();
+    let meters = Meters::start(&cell).await?;
+    let ended = go_through(planned, &mut cell, &meters).await;
+    let (pressure, written) = meters.stop().await;
     take_down(cell, pressure).await?;
+    written?;
     Ok(ended)
 }
 
@@ -199,7 +203,7 @@ fn local_spec(cluster: &Cluster, folder: &CellFolder) -> LocalSpec {
 }
 
 /// Goes through the steps, until one fails or the run is to stop.
-async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>) -> RunState {
+async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>, meters: &Meters) -> RunState {
     for step in &planned.spec.steps {
         if cell.stop.requested() {
             return RunState::Interrupted;
@@ -211,6 +215,7 @@ async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>) -> RunState {
             // A step that was stopped has not ended: the record says so.
             if !cell.stop.requested() {
                 cell.recorder.step_ended(&step.name, results)?;
+                meters.read().await;
             }
             Ok::<_, steps::StepError>(())
         };

@@ -10,16 +10,20 @@
 //! | `target` | who is asked, and by whom |
 //! | `deaths` | processes that ended although nobody asked them to |
 //! | [`recorder`] | keeps the record true while the run is under way |
+//! | `meters` | everything that is measured beside the operations |
 //! | [`sampler`] | what the processes and the machine do meanwhile |
+//! | `scrape` | what the apiserver and etcd tell of themselves |
 //! | [`stop`] | a request to stop |
 
 pub mod arrivals;
 mod begin;
 mod cell;
 mod deaths;
+mod meters;
 pub mod recorder;
 pub mod run;
 pub mod sampler;
+mod scrape;
 mod steps;
 pub mod stop;
 mod target;

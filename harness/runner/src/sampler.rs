@@ -45,8 +45,7 @@ pub struct Sampler {
 
 impl Sampler {
     /// Starts sampling `pids`, those added later included, into `writer`.
-    pub fn start(pids: Pids, writer: JsonlWriter<Sample>) -> Self {
-        let writer = Arc::new(writer);
+    pub fn start(pids: Pids, writer: Arc<JsonlWriter<Sample>>) -> Self {
         let task = tokio::spawn({
             let (pids, writer) = (pids.clone(), Arc::clone(&writer));
             async move {
@@ -60,9 +59,16 @@ impl Sampler {
         Self { task, pids, writer, first: Host::read(), own_first }
     }
 
+    /// Samples once more, now.
+    pub fn read(&self) {
+        sample(&self.pids, &self.writer);
+    }
+
     /// Ends sampling; what the machine did since the start.
-    pub fn stop(self) -> Pressure {
+    pub async fn stop(self) -> Pressure {
         self.task.abort();
+        // Ended by the abort, and with it the task's hold on the writer.
+        let _ = self.task.await;
         let last = cpu_by_pid(&self.pids.snapshot());
         // A process that has ended meanwhile is missing here: its share since
         // the last sample is not known.
@@ -78,8 +84,7 @@ impl Sampler {
 fn sample(pids: &Pids, writer: &JsonlWriter<Sample>) {
     let at = Mono::now();
     let put = |of: &str, metric: &str, value: f64| {
-        let (of, metric) = (of.to_owned(), metric.to_owned());
-        writer.append(Sample { at, of, metric, value });
+        writer.append(Sample::new(at, of, metric, value));
     };
     for (name, pid) in pids.snapshot() {
         let Ok(process) = pid_process(pid) else { continue };
@@ -97,11 +102,19 @@ fn sample(pids: &Pids, writer: &JsonlWriter<Sample>) {
     let host = Host::read();
     put("host", "busy_seconds_total", host.busy);
     put("host", "steal_seconds_total", host.steal);
-    if let Some(waiting) = host.cpu_waiting {
-        put("host", "cpu_pressure_some_seconds_total", waiting);
+    for (metric, waiting) in [
+        ("cpu_pressure_some_seconds_total", host.cpu_waiting),
+        ("io_pressure_some_seconds_total", host.io_waiting),
+        ("io_pressure_full_seconds_total", host.io_stalled),
+        ("memory_pressure_some_seconds_total", host.memory_waiting),
+        ("memory_pressure_full_seconds_total", host.memory_stalled),
+    ] {
+        if let Some(waiting) = waiting {
+            put("host", metric, waiting);
+        }
     }
-    if let Some(waiting) = host.io_waiting {
-        put("host", "io_pressure_some_seconds_total", waiting);
+    if let Some(available) = host.available_bytes {
+        put("host", "available_bytes", float(available));
     }
 }
 
@@ -112,8 +125,13 @@ struct Host {
     busy: f64,
     steal: f64,
     all: f64,
+    // Time in which some task waited, or all of them at once (stalled).
     cpu_waiting: Option<f64>,
     io_waiting: Option<f64>,
+    io_stalled: Option<f64>,
+    memory_waiting: Option<f64>,
+    memory_stalled: Option<f64>,
+    available_bytes: Option<u64>,
 }
 
 impl Host {
@@ -128,8 +146,20 @@ impl Host {
         });
         let micros = |total: u64| float(total) / 1e6;
         let cpu_waiting = procfs::CpuPressure::current().ok().map(|p| micros(p.some.total));
-        let io_waiting = procfs::IoPressure::current().ok().map(|p| micros(p.some.total));
-        Self { at, busy, steal, all, cpu_waiting, io_waiting }
+        let io = procfs::IoPressure::current().ok();
+        let memory = procfs::MemoryPressure::current().ok();
+        Self {
+            at,
+            busy,
+            steal,
+            all,
+            cpu_waiting,
+            io_waiting: io.as_ref().map(|p| micros(p.some.total)),
+            io_stalled: io.as_ref().map(|p| micros(p.full.total)),
+            memory_waiting: memory.as_ref().map(|p| micros(p.some.total)),
+            memory_stalled: memory.as_ref().map(|p| micros(p.full.total)),
+            available_bytes: procfs::Meminfo::current().ok().and_then(|m| m.mem_available),
+        }
     }
 
     fn since(&self, first: &Self, own_cpu_seconds: f64) -> Pressure {
@@ -138,6 +168,7 @@ impl Host {
         Pressure {
             cpu_some: share(self.cpu_waiting, first.cpu_waiting),
             io_some: share(self.io_waiting, first.io_waiting),
+            memory_some: share(self.memory_waiting, first.memory_waiting),
             steal: (self.steal - first.steal) / (self.all - first.all).max(f64::EPSILON),
             busy_cores: (self.busy - first.busy) / wall,
             own_cores: own_cpu_seconds / wall,

@@ -100,6 +100,72 @@ pub const STEP: Kind = Group(&[
         ]),
     ),
     ("waterfall", Open),
+    ("server", SERVER),
+]);
+
+/// The bucket of a server's histogram in which a percentile lies.
+const BETWEEN: Kind = Group(&[("above", Duration), ("atMost", Duration)]);
+
+/// Durations that a server observed.
+const OBSERVED: Kind =
+    Group(&[("count", Int), ("mean", Duration), ("p50", BETWEEN), ("p99", BETWEEN)]);
+
+/// How a server's process fared; sizes in bytes.
+const PROCESS: Kind = Group(&[
+    ("cpu", Duration),
+    ("cpuPerOk", Duration),
+    ("cores", Double),
+    ("residentPeak", Int),
+    ("openFilesPeak", Int),
+    ("written", Int),
+    ("heapPeak", Int),
+    ("goroutinesPeak", Int),
+]);
+
+/// What the servers did, in a step under the step's name, and over all steps.
+const SERVER: Kind = Group(&[
+    ("apiserver", PROCESS),
+    ("etcd", PROCESS),
+    (
+        "apf",
+        Group(&[
+            ("dispatched", Int),
+            ("rejected", Int),
+            ("queuePeak", Int),
+            ("seatsPeak", Int),
+            ("wait", OBSERVED),
+        ]),
+    ),
+    (
+        "requests",
+        Group(&[("total", Int), ("tooMany", Int), ("serverErrors", Int), ("writes", OBSERVED)]),
+    ),
+    ("webhook", Group(&[("duration", OBSERVED), ("rejected", Int), ("failedOpen", Int)])),
+    (
+        "watch",
+        Group(&[
+            ("openPeak", Int),
+            ("terminated", Int),
+            ("eventsSent", Int),
+            ("eventsReceived", Int),
+            ("initializations", Int),
+            ("capacityChanges", Int),
+        ]),
+    ),
+    ("etcdRequests", OBSERVED),
+    ("walFsync", OBSERVED),
+    ("backendCommit", OBSERVED),
+    (
+        "db",
+        Group(&[
+            ("size", Int),
+            ("growth", Int),
+            ("inUse", Int),
+            ("inUseGrowth", Int),
+            ("quotaUsed", Double),
+        ]),
+    ),
+    ("scrapes", Group(&[("apiserver", Int), ("etcd", Int), ("failed", Int), ("cpu", Duration)])),
 ]);
 
 /// What is known about the run as a whole, under `run`.
@@ -109,7 +175,7 @@ pub const RUN: Kind = Group(&[("valid", Bool)]);
 pub const HOST: Kind = Group(&[("foreignCores", Double), ("steal", Double)]);
 
 /// The names that are not steps.
-pub const ROOTS: [(&str, Kind); 2] = [("run", RUN), ("host", HOST)];
+pub const ROOTS: [(&str, Kind); 3] = [("run", RUN), ("host", HOST), ("server", SERVER)];
 
 impl Kind {
     /// What is under `name`.

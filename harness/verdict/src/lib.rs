@@ -14,6 +14,7 @@
 //! | [`stored`] | the ledger held against the store |
 //! | [`waterfall`] | where the time of a write goes |
 //! | [`timeline`] | the same over the time of the step, for plots |
+//! | [`server`] | what the apiserver and etcd did meanwhile |
 //! | [`path`](mod@path) | every measurement by the name that claims use |
 //! | [`expression`] | a claim's CEL expression, and what it reads |
 //! | [`claim`] | one claim judged for one cell |
@@ -29,6 +30,7 @@ pub mod measure;
 pub mod outcome;
 pub mod path;
 mod phrase;
+pub mod server;
 pub mod stored;
 pub mod timeline;
 pub mod validity;

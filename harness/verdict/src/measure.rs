@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::outcome::{self, Latency, Ops, RateOfOps};
+use crate::server::{AllSeries, OverTime, Servers, over_time, servers};
 use crate::stored::{self, Stored};
 use crate::timeline::{Distributions, Timeline, timeline};
 use crate::waterfall::{Waterfall, waterfall};
@@ -34,6 +35,12 @@ pub struct CellMeasurements {
     pub pressure: Option<Pressure>,
     /// Of each step that sends operations, in order.
     pub steps: Vec<StepMeasurements>,
+    /// What the servers did, from the first step's beginning to the last one's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Servers>,
+    /// What they did over time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers_over_time: Option<OverTime>,
     /// How the evidence fitted together.
     pub join: JoinCounts,
 }
@@ -96,6 +103,9 @@ pub struct StepMeasurements {
     /// Over the time of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Timeline>,
+    /// What the servers did meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Servers>,
 }
 
 impl CellMeasurements {
@@ -113,7 +123,10 @@ impl CellMeasurements {
         let joined = Joined::read(folder)?;
         let store = stored::read(folder)?;
         let mut measured = Self::from_joined(cell, &joined, store.as_ref().map(|(ops, _)| ops));
+        let (series, series_cut) = AllSeries::read(&folder.series_path())?;
+        measured.add_servers(cell, &series);
         let cut = store.is_some_and(|(_, cut)| cut).then(|| folder.store_path());
+        let series_cut = series_cut.then(|| folder.series_path());
         let relative =
             |path: &Path| path.strip_prefix(folder.path()).unwrap_or(path).display().to_string();
         measured.join.truncated = joined
@@ -121,6 +134,7 @@ impl CellMeasurements {
             .iter()
             .map(|path| relative(path))
             .chain(cut.as_deref().map(relative))
+            .chain(series_cut.as_deref().map(relative))
             .collect();
         Ok(measured)
     }
@@ -145,6 +159,24 @@ impl CellMeasurements {
             truncated: Vec::new(),
         };
         measured
+    }
+
+    /// Adds what `series` say of the servers, in each step and over all.
+    pub fn add_servers(&mut self, cell: &CellRecord, series: &AllSeries) {
+        let ok = |step: &StepMeasurements| step.ops.as_ref().map_or(0, |ops| ops.ok);
+        for step in &mut self.steps {
+            let Some(ran) = cell.steps.iter().find(|ran| ran.name == step.name) else { continue };
+            let Some(ended) = ran.ended else { continue };
+            step.servers = servers(series, ran.started, ended, ok(step));
+        }
+        // Without an end to the last step, there is none to measure to.
+        let ends: Option<Vec<_>> = cell.steps.iter().map(|step| step.ended).collect();
+        let end = ends.and_then(|ends| ends.into_iter().max());
+        if let (Some(first), Some(end)) = (cell.steps.first(), end) {
+            let all = self.steps.iter().map(ok).sum();
+            self.servers = servers(series, first.started, end, all);
+        }
+        self.servers_over_time = over_time(series, cell);
     }
 
     /// The step called `name`.
@@ -200,6 +232,7 @@ fn measure(
         stored: store.filter(|_| checked).and_then(|ops| stored::compare(traces.clone(), ops)),
         waterfall: index.map(|_| waterfall(traces.clone())),
         timeline: timeline(traces, &distributions),
+        servers: None,
     }
 }
 

@@ -3,12 +3,15 @@
 //! The list of names is the same for every step, so a name that is not on it
 //! is a mistake of the claim, and one that is on it without a value is `no data`.
 
+mod server;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::delivery::{Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::measure::{CellMeasurements, StepMeasurements};
 use crate::outcome::{Latency, Ops};
+use crate::server::Servers;
 use crate::stored::Stored;
 use crate::value::{Nanos, Value};
 use crate::waterfall::{ACKNOWLEDGEMENT, Chain, DELIVERY, Segment};
@@ -26,10 +29,15 @@ impl Paths {
         let foreign = host.map(|h| Value::Cores(h.foreign_cores()));
         paths.0.insert("host.foreignCores".into(), foreign);
         paths.0.insert("host.steal".into(), host.map(|h| Value::Ratio(h.steal)));
+        paths.servers("server", cell.servers.as_ref());
         for step in &cell.steps {
             paths.step(step);
         }
         paths
+    }
+
+    fn servers(&mut self, prefix: &str, servers: Option<&Servers>) {
+        server::servers(&mut Place { prefix: prefix.to_owned(), paths: self }, servers);
     }
 
     /// What a step called `name` could have measured, without any value.
@@ -96,6 +104,7 @@ impl Paths {
         at.group("delivery", step.delivery.as_ref(), delivery);
         at.group("coverage", step.coverage.as_ref(), coverage);
         at.group("stored", step.stored.as_ref(), stored);
+        at.group("server", step.servers.as_ref(), server::servers);
         let falls = step.waterfall.as_ref();
         at.chain("waterfall.acknowledgement", falls.map(|w| &w.acknowledgement), &ACKNOWLEDGEMENT);
         at.chain("waterfall.delivery", falls.map(|w| &w.delivery), &DELIVERY);
@@ -115,6 +124,10 @@ impl Place<'_> {
 
     fn count(&mut self, name: &str, count: Option<u64>) {
         self.put(name, count.map(Value::Count));
+    }
+
+    fn bytes(&mut self, name: &str, bytes: Option<u64>) {
+        self.put(name, bytes.map(|n| Value::Bytes(i64::try_from(n).unwrap_or(i64::MAX))));
     }
 
     fn length(&mut self, name: &str, length: Option<Nanos>) {
@@ -231,7 +244,7 @@ impl Tree {
 mod tests {
     use std::collections::BTreeSet;
 
-    use kab_scenario::measure::{Kind, STEP};
+    use kab_scenario::measure::{Kind, ROOTS, STEP};
 
     use super::*;
 
@@ -260,6 +273,17 @@ mod tests {
             .filter(|path| !path.starts_with("write.waterfall."))
             .collect();
         assert_eq!(allowed, measured);
+    }
+
+    #[test]
+    fn nor_anything_else_of_the_run_as_a_whole() {
+        let mut allowed = BTreeSet::new();
+        ROOTS.iter().for_each(|(root, kind)| names(*kind, root, &mut allowed));
+        let paths = Paths::of(&CellMeasurements::default());
+        let measured: BTreeSet<String> = paths.iter().map(|(path, _)| path.to_owned()).collect();
+        assert_eq!(allowed, measured);
+        let known = |(path, value): (&str, Option<Value>)| path == "run.valid" || value.is_none();
+        assert!(paths.iter().all(known));
     }
 
     #[test]

@@ -97,6 +97,16 @@ pub fn percent(share: f64) -> String {
     format!("{:.8} %", share * 100.0)
 }
 
+/// A size in bytes as text: `1.50 MiB`.
+pub fn bytes(count: i64) -> String {
+    let units = [("GiB", 1i64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let unit = units.iter().find(|(_, size)| count.abs() >= *size);
+    unit.map_or_else(
+        || format!("{count} B"),
+        |(name, size)| format!("{} {name}", significant(count as f64 / *size as f64)),
+    )
+}
+
 /// One measured value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
@@ -108,6 +118,8 @@ pub enum Value {
     PerSecond(f64),
     /// So many processors: a CEL `double`.
     Cores(f64),
+    /// So many bytes, or fewer than before: a CEL `int`.
+    Bytes(i64),
     /// A length of time: a CEL `duration`.
     Duration(Nanos),
     /// Yes or no: a CEL `bool`.
@@ -119,6 +131,7 @@ impl Value {
     pub fn to_cel(self) -> cel::Value {
         match self {
             Self::Count(n) => cel::Value::Int(i64::try_from(n).unwrap_or(i64::MAX)),
+            Self::Bytes(n) => cel::Value::Int(n),
             Self::Ratio(x) | Self::PerSecond(x) | Self::Cores(x) => cel::Value::Float(x),
             Self::Duration(d) => cel::Value::Duration(chrono::Duration::nanoseconds(d.0)),
             Self::Flag(b) => cel::Value::Bool(b),
@@ -133,6 +146,7 @@ impl fmt::Display for Value {
             Self::Ratio(x) => f.write_str(&percent(*x)),
             Self::Cores(x) => write!(f, "{} processors", significant(*x)),
             Self::PerSecond(x) => write!(f, "{}/s", significant(*x)),
+            Self::Bytes(n) => f.write_str(&bytes(*n)),
             Self::Duration(d) => d.fmt(f),
             Self::Flag(b) => b.fmt(f),
         }
@@ -171,6 +185,14 @@ mod tests {
         assert_eq!(percent(0.9975), "99.8 %");
         assert_eq!(percent(0.999_99), "99.999 %");
         assert_eq!(percent(0.000_01), "0.001 %");
+    }
+
+    #[test]
+    fn sizes_have_the_unit_people_use() {
+        assert_eq!(
+            [0, 1023, -2048, 3 << 29].map(bytes),
+            ["0 B", "1023 B", "-2.00 KiB", "1.50 GiB"]
+        );
     }
 
     #[test]

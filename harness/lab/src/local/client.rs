@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use kab_evidence::clock::Mono;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -78,6 +79,18 @@ impl Client {
 
     /// GETs `path`; gives the status and the whole body.
     pub async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), ClientError> {
+        let mut body = BytesMut::new();
+        let status = self.get_in_pieces(path, |_, piece| body.extend_from_slice(piece)).await?;
+        Ok((status, body.freeze()))
+    }
+
+    /// GETs `path`; hands every piece of the body to `each` as it arrives,
+    /// with the instant at which the head of the answer was read.
+    pub async fn get_in_pieces(
+        &self,
+        path: &str,
+        mut each: impl FnMut(Mono, &[u8]),
+    ) -> Result<StatusCode, ClientError> {
         let url = format!("{}{path}", self.base);
         let no_answer = |why: String| ClientError::NoAnswer { url: url.clone(), why };
         let uri: Uri = url.parse().map_err(|e: http::uri::InvalidUri| no_answer(e.to_string()))?;
@@ -85,9 +98,15 @@ impl Client {
         *request.uri_mut() = uri;
         let exchange = async {
             let answer = self.http.request(request).await.map_err(|e| no_answer(reason(&e)))?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await.map_err(|e| no_answer(reason(&e)))?;
-            Ok((status, body.to_bytes()))
+            let (status, answered) = (answer.status(), Mono::now());
+            let mut body = answer.into_body();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|e| no_answer(reason(&e)))?;
+                if let Some(piece) = frame.data_ref() {
+                    each(answered, piece);
+                }
+            }
+            Ok(status)
         };
         tokio::time::timeout(PATIENCE, exchange)
             .await

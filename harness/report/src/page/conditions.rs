@@ -77,12 +77,13 @@ fn pressure(cell: &CellRecord, row: &mut impl FnMut(&str, String)) {
         &format!("machine during {}", cell.id),
         format!(
             "{} processors busy with this run, {} with anything else; {} stolen by the hypervisor; \
-             some task waited for a processor {} of the time, for the disk {} (PSI)",
+             some task waited for a processor {} of the time, for the disk {}, for memory {} (PSI)",
             significant(p.own_cores),
             significant(p.foreign_cores()),
             percent(p.steal),
             share(p.cpu_some),
             share(p.io_some),
+            share(p.memory_some),
         ),
     );
 }

@@ -7,6 +7,7 @@ mod evidence;
 mod figures;
 mod keys;
 mod limits;
+mod servers;
 mod verdicts;
 
 use kab_evidence::record::CellRecord;
@@ -18,6 +19,7 @@ pub use conditions::Program;
 pub use events::EventRow;
 pub use figures::Figure;
 pub use keys::Tile;
+pub use servers::ServerSection;
 pub use verdicts::Card;
 
 use crate::plot::PlotError;
@@ -51,6 +53,8 @@ pub struct Page {
     pub notes: Vec<String>,
     /// What was measured, by cell and step.
     pub sections: Vec<Section>,
+    /// What the servers did, by cell.
+    pub servers: Vec<ServerSection>,
     /// Operations of every step.
     pub ledger: Table,
     /// Operations by class.
@@ -170,6 +174,7 @@ impl Page {
             doubts: verdicts::doubts(record),
             notes: judged.notes.clone(),
             sections,
+            servers: servers::servers(steps())?,
             ledger: evidence::ledger(steps()),
             classes: evidence::classes(steps()),
             coverage: evidence::coverage(steps()),

@@ -8,12 +8,14 @@
 mod bars;
 mod frame;
 mod histogram;
+mod lines;
 mod overtime;
 mod percentiles;
 mod scale;
 
 pub use bars::{chain, swatch};
 pub use histogram::histogram;
+pub use lines::{MOST, Unit, line_class, lines};
 pub use overtime::{latency, outcomes};
 pub use percentiles::percentiles;
 

@@ -4,6 +4,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod record;
+pub mod servers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +17,7 @@ use kab_evidence::id::OpId;
 use kab_evidence::jsonl::JsonlWriter;
 use kab_evidence::ledger::{OpKind, OpRecord, Outcome};
 use kab_evidence::record::*;
+use kab_evidence::series::Sample;
 use kab_evidence::span::{Change, Span};
 use kab_evidence::store::StoredEntity;
 use kab_scenario::model::{Claim, Expectation, System};
@@ -85,6 +87,7 @@ pub struct Synthetic {
     pub ops: Vec<OpRecord>,
     pub spans: Vec<Span>,
     pub store: Option<Vec<StoredEntity>>,
+    pub series: Vec<Sample>,
     pub events: Vec<Event>,
     pub scenario: String,
     next: u64,
@@ -126,6 +129,7 @@ impl Synthetic {
             ops: Vec::new(),
             spans: Vec::new(),
             store: Some(Vec::new()),
+            series: Vec::new(),
             events: Vec::new(),
             scenario: String::new(),
             next: 0,
@@ -290,6 +294,9 @@ impl Synthetic {
 
     fn save_cell(&self, cell: &CellFolder) {
         lines(&cell.ops_path(), &self.ops);
+        if !self.series.is_empty() {
+            lines(&cell.series_path(), &self.series);
+        }
         let mut files: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
         for span in &self.spans {
             let file = match span {

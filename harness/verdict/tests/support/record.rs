@@ -59,6 +59,7 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
             pressure: Some(Pressure {
                 cpu_some: Some(0.12),
                 io_some: Some(0.031),
+                memory_some: Some(0.0),
                 steal: 0.004,
                 busy_cores: 1.4,
                 own_cores: 1.2,

@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`run`](mod@run) | a whole plan, cell by cell |
+//! | [`resume`](mod@resume) | a run that did not end, gone on with |
 //! | `begin` | from nothing to a system on trial in a lab of its own |
 //! | `cell` | what the steps of a cell share |
 //! | `steps` | one file a step verb |
@@ -15,11 +16,13 @@ mod begin;
 mod cell;
 mod deaths;
 pub mod recorder;
+pub mod resume;
 pub mod run;
 pub mod sampler;
 mod steps;
 pub mod stop;
 
+pub use resume::{Reopened, ResumeError, resume};
 pub use run::{Request, RunError, run};
 pub use steps::StepError;
 pub use stop::{Stop, Stopper, stop_pair};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kab_evidence::clock::Mono;
-use kab_evidence::jsonl::JsonlWriter;
+use kab_evidence::jsonl::{JsonlError, JsonlWriter};
 use kab_evidence::record::Pressure;
 use kab_evidence::series::Sample;
 use procfs::{Current, CurrentSI, KernelStats};
@@ -60,8 +60,9 @@ impl Sampler {
         Self { task, pids, writer, first: Host::read(), own_first }
     }
 
-    /// Ends sampling; what the machine did since the start.
-    pub fn stop(self) -> Pressure {
+    /// Ends sampling; what the machine did since the start, and whether all
+    /// samples are on the disk.
+    pub async fn stop(self) -> (Pressure, Result<(), JsonlError>) {
         self.task.abort();
         let last = cpu_by_pid(&self.pids.snapshot());
         // A process that has ended meanwhile is missing here: its share since
@@ -71,7 +72,14 @@ impl Sampler {
             .map(|(pid, cpu)| cpu - self.own_first.get(pid).copied().unwrap_or(0.0))
             .sum();
         sample(&self.pids, &self.writer);
-        Host::read().since(&self.first, own)
+        let pressure = Host::read().since(&self.first, own);
+        // The task gives the writer back when it is gone.
+        let _ = self.task.await;
+        let written = match Arc::try_unwrap(self.writer) {
+            Ok(writer) => writer.finish().map(drop),
+            Err(shared) => shared.flush(),
+        };
+        (pressure, written)
     }
 }
 

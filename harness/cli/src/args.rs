@@ -43,6 +43,8 @@ pub enum Command {
     List(List),
     /// Run a scenario and report on it.
     Run(Run),
+    /// Go on with a run that was killed, interrupted or given up.
+    Resume(Resume),
     /// Judge and draw a past run again, offline.
     Report(Report),
     /// Start a control plane and print its KUBECONFIG.
@@ -121,6 +123,23 @@ pub struct Run {
     /// Folder for the run; it must not hold one. Default: reports/NAME-TIME.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Where to find the control plane's programs.
+    #[command(flatten)]
+    pub assets: AssetArgs,
+}
+
+/// Arguments of `kab resume`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Cells that were done are kept. A cell that was under way is run again from its beginning; \
+                  its old evidence is moved to set-aside/ in the run folder."
+)]
+pub struct Resume {
+    /// A run folder, as `kab run` printed it.
+    pub run: PathBuf,
+    /// Go on even if another version of kab began the run; the record says so.
+    #[arg(long)]
+    pub force: bool,
     /// Where to find the control plane's programs.
     #[command(flatten)]
     pub assets: AssetArgs,

@@ -29,6 +29,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::List(args) => commands::list::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Resume(args) => commands::resume::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Up(args) => commands::lab::up(&args),
         Command::Hold(args) => commands::lab::hold(&args),

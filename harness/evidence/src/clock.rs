@@ -5,17 +5,19 @@
 //! nanosecond without any exchange. Wall-clock time appears once a run, as an
 //! anchor, and is never subtracted.
 
+use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An instant on the host's `CLOCK_MONOTONIC`, in nanoseconds.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(transparent)]
-pub struct Mono(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[schemars(transparent)]
+// One more than the nanoseconds, so that an `Option<Mono>` takes no more space:
+// traces hold a dozen each, and there are millions.
+pub struct Mono(#[schemars(with = "u64")] NonZeroU64);
 
 impl Mono {
     /// Reads the clock.
@@ -23,42 +25,60 @@ impl Mono {
         let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let secs = u64::try_from(t.tv_sec).unwrap_or(0);
         let nanos = u64::try_from(t.tv_nsec).unwrap_or(0);
-        Self(secs * 1_000_000_000 + nanos)
+        Self::from_nanos(secs * 1_000_000_000 + nanos)
     }
 
     /// An instant from its nanoseconds, as read back from evidence.
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     /// Nanoseconds since the clock's origin (the host's boot).
     pub const fn nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// Time from `earlier` to `self`; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.nanos().saturating_sub(earlier.nanos()))
     }
 
     /// Nanoseconds from `earlier` to `self`, negative if `earlier` is later.
     /// For segments of a trace, where a negative value is a finding that must
     /// not be clamped away.
     pub fn signed_since(self, earlier: Self) -> i64 {
-        let (a, b) = (i128::from(self.0), i128::from(earlier.0));
+        let (a, b) = (i128::from(self.nanos()), i128::from(earlier.nanos()));
         i64::try_from(a - b).unwrap_or(if a > b { i64::MAX } else { i64::MIN })
     }
 
     /// The instant `before` earlier than this one, at the earliest the origin.
     pub fn minus(self, before: Duration) -> Self {
         let nanos = u64::try_from(before.as_nanos()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_sub(nanos))
+        Self::from_nanos(self.nanos().saturating_sub(nanos))
     }
 
     /// The instant `after` later than this one.
     pub fn plus(self, after: Duration) -> Self {
         let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(nanos))
+    }
+}
+
+impl fmt::Debug for Mono {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Mono").field(&self.nanos()).finish()
+    }
+}
+
+impl Serialize for Mono {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.nanos().serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mono {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        u64::deserialize(d).map(Self::from_nanos)
     }
 }
 
@@ -100,6 +120,15 @@ mod tests {
     fn the_clock_never_goes_back() {
         let readings: Vec<_> = (0..1000).map(|_| Mono::now()).collect();
         assert!(readings.is_sorted());
+    }
+
+    #[test]
+    fn an_instant_that_may_be_missing_takes_no_more_space() {
+        assert_eq!(size_of::<Option<Mono>>(), size_of::<u64>());
+        let first = Mono::from_nanos(0);
+        assert_eq!((first.nanos(), format!("{first:?}")), (0, "Mono(0)".to_owned()));
+        let text = serde_json::to_string(&first).unwrap();
+        assert_eq!((text.as_str(), serde_json::from_str(&text).unwrap()), ("0", first));
     }
 
     #[test]

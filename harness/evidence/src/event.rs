@@ -53,6 +53,11 @@ pub enum Happening {
         /// The last lines of its log.
         log_tail: Vec<String>,
     },
+    /// The run was gone on with; what follows is on the clock of this part.
+    Resumed {
+        /// Which part of the run begins, from 1.
+        part: u32,
+    },
     /// Something a reader of the numbers should know.
     Warning {
         /// In a sentence.

@@ -5,8 +5,10 @@
 //! scenario.yaml      the scenario as it was given
 //! events.jsonl       what happened to the run itself
 //! report.{html,md,json}
+//! .lock              held by the kab that writes to the folder
+//! set-aside/CELL-N/  evidence of a cell that was not done, and run again
 //! cells/CELL/
-//!   ops.jsonl        the ledger
+//!   ops.jsonl        the ledger; ops-N.jsonl where several workers kept it
 //!   series.jsonl     sampled metrics
 //!   store.jsonl      what the store held in the end
 //!   spans/*.jsonl    what each process saw
@@ -44,6 +46,9 @@ pub enum FolderError {
     /// The folder already holds a run.
     #[error("{} already holds a run; give --out another folder, or remove it first", .0.display())]
     Occupied(PathBuf),
+    /// Another process writes to it.
+    #[error("another kab is at work on {}; wait until it has ended, or stop it", .0.display())]
+    Busy(PathBuf),
     /// The folder holds no run.
     #[error("{} holds no run: there is no record.json in it; the folder is printed on the last line of `kab run`", .0.display())]
     NotARun(PathBuf),
@@ -66,18 +71,15 @@ pub enum FolderError {
 }
 
 impl RunFolder {
-    /// Makes `path` a run folder. It may exist, but not hold a run.
+    /// Makes `path` a run folder. It may exist, but not hold a run. Whoever
+    /// writes a run to it holds its [lock](crate::lock::RunLock).
     pub fn create(path: &Path) -> Result<Self, FolderError> {
         fs::create_dir_all(path).map_err(failed("making the run folder", path))?;
         let path = path.canonicalize().map_err(failed("finding", path))?;
         if path.join("record.json").exists() {
             return Err(FolderError::Occupied(path));
         }
-        // Of several kabs that want the folder, the one that makes this has it.
-        match fs::create_dir(path.join("cells")) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(FolderError::Occupied(path)),
-            made => made.map_err(failed("making a run folder of", &path)).map(|()| Self(path)),
-        }
+        Ok(Self(path))
     }
 
     /// The run in `path`.
@@ -116,6 +118,25 @@ impl RunFolder {
     /// The folder of cell `id`.
     pub fn cell(&self, id: &str) -> CellFolder {
         CellFolder(self.0.join("cells").join(id))
+    }
+
+    /// Moves the evidence of cell `id` to where nothing judges it: the new
+    /// place, in this folder; none if there is no evidence.
+    ///
+    /// # Errors
+    /// If it cannot be moved.
+    pub fn set_aside(&self, id: &str) -> Result<Option<String>, FolderError> {
+        let from = self.cell(id).0;
+        if !from.exists() {
+            return Ok(None);
+        }
+        let aside = self.0.join("set-aside");
+        fs::create_dir_all(&aside).map_err(failed("making", &aside))?;
+        let names = (1..).map(|n: u64| format!("{id}-{n}"));
+        let free = names.into_iter().find(|name| !aside.join(name).exists()).unwrap_or_default();
+        let to = aside.join(&free);
+        fs::rename(&from, &to).map_err(failed("setting aside", &from))?;
+        Ok(Some(format!("set-aside/{free}")))
     }
 
     /// Replaces the run record. The old one stays until the new one is whole.
@@ -214,12 +235,50 @@ fn count_lines(path: &Path) -> io::Result<u64> {
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), FolderError> {
     let temporary = path.with_extension("tmp");
     let mut file = fs::File::create(&temporary).map_err(failed("making", &temporary))?;
-    file.write_all(content).map_err(failed("writing", &temporary))?;
-    file.sync_all().map_err(failed("writing", &temporary))?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Of no use to anyone, and perhaps in the way of what is: a full disk.
+        let _ = fs::remove_file(&temporary);
+        return Err(failed("writing", path)(error));
+    }
     fs::rename(&temporary, path).map_err(failed("replacing", path))
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
     let path = path.to_owned();
     move |source| FolderError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_aside_is_kept_and_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(dir.path()).unwrap();
+        assert_eq!(folder.set_aside("naive").unwrap(), None);
+        for n in 1..=2 {
+            fs::create_dir_all(folder.cell("naive").path()).unwrap();
+            fs::write(folder.cell("naive").ops_path(), format!("{n}\n")).unwrap();
+            let place = folder.set_aside("naive").unwrap().unwrap();
+            assert_eq!(place, format!("set-aside/naive-{n}"));
+            let kept = fs::read_to_string(folder.path().join(place).join("ops.jsonl")).unwrap();
+            assert_eq!(kept, format!("{n}\n"));
+            assert!(!folder.cell("naive").path().exists());
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_stays_and_nothing_else_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report.md");
+        replace(&path, b"old").unwrap();
+        // Writing to it fails as on a full disk.
+        std::os::unix::fs::symlink("/dev/full", path.with_extension("tmp")).unwrap();
+        let error = replace(&path, b"new").unwrap_err().to_string();
+        assert!(error.contains("report.md") && error.contains("No space"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
 }

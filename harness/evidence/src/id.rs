@@ -33,6 +33,27 @@ impl OpId {
         Self { nonce, sequence: sequence.wrapping_add(1) }
     }
 
+    /// What all ids of a run share, or of one part of it.
+    pub const fn nonce(self) -> u64 {
+        self.nonce
+    }
+
+    /// The second half of the id: the operation's number, shifted off zero.
+    pub(crate) const fn sequence(self) -> u64 {
+        self.sequence
+    }
+
+    /// The id as 32 hexadecimal digits.
+    fn digits(self) -> [u8; 32] {
+        let id = u128::from(self.nonce) << 64 | u128::from(self.sequence);
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(id.to_be_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 0xf)];
+        }
+        digits
+    }
+
     /// The value of a `traceparent` header for this operation: version 00,
     /// sampled, with the sequence number as parent id.
     pub fn traceparent(self) -> String {
@@ -96,8 +117,31 @@ impl IdText {
 
 impl fmt::Display for OpId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}", self.nonce, self.sequence)
+        f.write_str(text(&self.digits()))
     }
+}
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Marks a byte that is no digit in [`VALUES`].
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each byte as a hexadecimal digit. Ids are read by the million.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0u8;
+    while digit < 16 {
+        let lower = DIGITS[digit as usize];
+        values[lower as usize] = digit;
+        values[lower.to_ascii_uppercase() as usize] = digit;
+        digit += 1;
+    }
+    values
+};
+
+/// Digits as text; they are ASCII.
+fn text(digits: &[u8; 32]) -> &str {
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 /// The text was not 32 hexadecimal digits.
@@ -110,24 +154,48 @@ impl FromStr for OpId {
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         let bad = || BadOpId(s.to_owned());
-        if s.len() != 32 || !s.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let digits: &[u8; 32] = s.as_bytes().try_into().map_err(|_| bad())?;
+        let (mut id, mut wrong) = (0u128, 0u8);
+        for digit in digits {
+            let value = VALUES[usize::from(*digit)];
+            wrong |= value & 0xf0;
+            id = id << 4 | u128::from(value & 0xf);
+        }
+        if wrong != 0 {
             return Err(bad());
         }
-        let half = |t: &str| u64::from_str_radix(t, 16).map_err(|_| bad());
-        Ok(Self { nonce: half(&s[..16])?, sequence: half(&s[16..])? })
+        let [nonce, sequence] = [id >> 64, id & u128::from(u64::MAX)].map(|half| {
+            // Each is 64 bits.
+            u64::try_from(half).unwrap_or_default()
+        });
+        Ok(Self { nonce, sequence })
     }
 }
 
 impl Serialize for OpId {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        s.serialize_str(text(&self.digits()))
     }
 }
 
 impl<'de> Deserialize<'de> for OpId {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
+        d.deserialize_str(Digits)
+    }
+}
+
+/// Reads an id wherever its text lies, without a copy of it.
+struct Digits;
+
+impl serde::de::Visitor<'_> for Digits {
+    type Value = OpId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an operation id")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OpId, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

@@ -17,6 +17,8 @@
 //! | [`store`] | what the store held in the end |
 //! | [`event`] | what happened to the run itself |
 //! | [`record`] | the run record and its versions |
+//! | [`resumption`] | how a run came to be gone on with |
+//! | [`lock`] | one kab at a time writes to a run folder |
 //! | [`folder`] | where each of these lies on disk |
 //! | [`jsonl`] | append-only JSON lines that survive SIGKILL |
 
@@ -29,7 +31,9 @@ pub mod id;
 pub mod join;
 pub mod jsonl;
 pub mod ledger;
+pub mod lock;
 pub mod record;
+pub mod resumption;
 pub mod series;
 pub mod span;
 pub mod store;

@@ -8,9 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{ClockAnchor, Mono};
+use crate::resumption::Resumption;
 
-/// The version of [`RunRecord`]'s format that this kab writes.
-pub const SCHEMA_VERSION: SchemaVersion = SchemaVersion(1);
+/// The version of [`RunRecord`]'s format that this kab writes. It stands for
+/// the whole run folder: lines of evidence have no version of their own.
+///
+/// 1: the first. 2: a run may be resumed, so that its cells may be on different
+/// clocks; and a cell may have several ledgers.
+pub const SCHEMA_VERSION: SchemaVersion = SchemaVersion(2);
 
 /// A version of the run record's format.
 #[derive(
@@ -41,11 +46,16 @@ pub struct RunRecord {
     pub state: RunState,
     /// Ties evidence times to the calendar; read when the run began.
     pub clock: ClockAnchor,
-    /// When the run ended, on the run's clock.
+    /// When the run ended, on the clock of its last part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Mono>,
-    /// Under which conditions every number was taken.
+    /// Under which conditions every number was taken; of a run that was resumed,
+    /// those of its first part.
     pub conditions: Conditions,
+    /// Each time that the run was gone on with after it had been killed,
+    /// interrupted or given up, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Resumption>,
     /// Whether the numbers may be used to judge.
     pub validity: Validity,
     /// One system under one combination of the matrix, in the order run.
@@ -117,6 +127,10 @@ impl Validity {
 pub struct CellRecord {
     /// Names its folder under `cells/`: the system, then the axes.
     pub id: String,
+    /// The part of the run that it was run in: 0, or which of the run's
+    /// resumptions, from 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub part: u32,
     /// The system under test.
     pub system: String,
     /// Value of each matrix axis.
@@ -130,8 +144,39 @@ pub struct CellRecord {
     /// Lines of each file of evidence when the cell ended; none if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<BTreeMap<String, u64>>,
+    /// Evidence that could not be written down, in sentences: then no number of
+    /// the cell is whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
     /// Whether this cell's numbers may be used.
     pub validity: Validity,
+}
+
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+impl RunRecord {
+    /// The clock of part `part` of the run; of the first, if there is no such part.
+    pub fn clock_of(&self, part: u32) -> &ClockAnchor {
+        self.resumption(part).map_or(&self.clock, |resumption| &resumption.clock)
+    }
+
+    /// The conditions of part `part`, as far as they are known.
+    pub fn conditions_of(&self, part: u32) -> Option<&Conditions> {
+        if part == 0 { Some(&self.conditions) } else { self.resumption(part)?.conditions.as_ref() }
+    }
+
+    fn resumption(&self, part: u32) -> Option<&Resumption> {
+        self.resumed.get(usize::try_from(part).ok()?.checked_sub(1)?)
+    }
+
+    /// The part that is under way, or was the last.
+    pub fn last_part(&self) -> u32 {
+        u32::try_from(self.resumed.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// One step of a cell, as it was run.

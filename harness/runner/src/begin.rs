@@ -9,7 +9,7 @@ use kab_backend::deploy::{DeployError, DeploySpec};
 use kab_backend::naive::Naive;
 use kab_evidence::event::Happening;
 use kab_evidence::folder::{CellFolder, FolderError};
-use kab_evidence::jsonl::{JsonlError, JsonlWriter};
+use kab_evidence::jsonl::{Health, JsonlError, JsonlWriter};
 use kab_evidence::record::{CellRecord, Pressure, RunState, Validity};
 use kab_lab::assets::Assets;
 use kab_lab::keep::{KeepError, LabDir};
@@ -30,6 +30,9 @@ use crate::stop::Stop;
 
 /// How long apps may take to write out their spans and end.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether evidence still reaches the disk.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The system's namespace.
 const NAMESPACE: &str = "kab01";
@@ -67,6 +70,7 @@ pub enum BeginError {
 pub struct Setting<'a> {
     pub request: &'a Request,
     pub assets: &'a Assets,
+    pub part: u32,
     pub nonce: u64,
     pub recorder: &'a Recorder,
     pub stop: &'a Stop,
@@ -79,11 +83,13 @@ pub async fn cell(setting: &Setting<'_>, planned: &plan::Cell) -> Result<RunStat
     recorder.update(|record| {
         record.cells.push(CellRecord {
             id: planned.id.clone(),
+            part: setting.part,
             system: planned.system.to_string(),
             axes: planned.axes.clone(),
             steps: Vec::new(),
             pressure: None,
             evidence: None,
+            lost: Vec::new(),
             validity: Validity::default(),
         });
     })?;
@@ -120,9 +126,8 @@ async fn supervised(
     };
     let meters = Meters::start(&cell).await?;
     let ended = go_through(planned, &mut cell, &meters).await;
-    let (pressure, written) = meters.stop().await;
-    take_down(cell, pressure).await?;
-    written?;
+    let (pressure, series) = meters.stop().await;
+    take_down(cell, pressure, series).await?;
     Ok(ended)
 }
 
@@ -132,7 +137,7 @@ async fn bring_up<'a>(
     supervisor: &'a Supervisor,
     dir: &LabDir,
 ) -> Result<Cell<'a>, BeginError> {
-    let Setting { request, assets, nonce, recorder, stop, progress } = *setting;
+    let Setting { request, assets, nonce, recorder, stop, progress, .. } = *setting;
     let folder = recorder.folder().cell(&planned.id);
     let spec = local_spec(&planned.spec.cluster, &folder);
     progress.say("starting etcd and kube-apiserver");
@@ -145,7 +150,7 @@ async fn bring_up<'a>(
         version(&conditions.versions, "kubernetes"),
         version(&conditions.versions, "etcd"),
     ));
-    recorder.update(|record| record.conditions = conditions)?;
+    recorder.conditions(conditions)?;
     let spec = DeploySpec {
         kubeconfig: local.kubeconfig().to_owned(),
         namespace: NAMESPACE.to_owned(),
@@ -211,7 +216,13 @@ async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>, meters: &Meters) 
         cell.say(&format!("step {}: {}", step.name, step.verb.name()));
         let done = async {
             cell.recorder.step_started(&step.name, step.verb.name())?;
-            let results = steps::run(step, cell).await?;
+            let ledger = cell.ledger.health();
+            let results = tokio::select! {
+                results = steps::run(step, cell) => results?,
+                error = failing(&ledger) => return Err(error.into()),
+            };
+            ledger.check()?;
+            cell.recorder.check()?;
             // A step that was stopped has not ended: the record says so.
             if !cell.stop.requested() {
                 cell.recorder.step_ended(&step.name, results)?;
@@ -228,23 +239,51 @@ async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>, meters: &Meters) 
     if cell.stop.requested() { RunState::Interrupted } else { RunState::Complete }
 }
 
-/// Ends the system in an order in which each can still write down what it saw.
-async fn take_down(cell: Cell<'_>, pressure: Pressure) -> Result<(), BeginError> {
-    let Cell { folder, recorder, subscribers, ledger, system, local, .. } = cell;
-    recorder.update_cell(|cell| cell.pressure = Some(pressure))?;
-    system.stop(FAREWELL).await;
-    for subscriber in subscribers {
-        if let Err(error) = subscriber.stop().await {
-            recorder.event(Happening::Warning { text: error.to_string() });
+/// Waits until evidence does not reach the disk any more: a run without it is
+/// not worth its time.
+async fn failing(ledger: &Health) -> JsonlError {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Err(error) = ledger.check() {
+            return error;
         }
     }
-    // Every generator has ended, and with it its share of the ledger.
-    if let Some(ledger) = Arc::into_inner(ledger) {
-        ledger.finish()?;
+}
+
+/// Ends the system in an order in which each can still write down what it saw,
+/// and writes down who could not.
+async fn take_down(
+    cell: Cell<'_>,
+    pressure: Pressure,
+    series: Result<(), JsonlError>,
+) -> Result<(), BeginError> {
+    let Cell { folder, recorder, subscribers, ledger, system, local, .. } = cell;
+    let mut lost = Vec::new();
+    for (name, ended) in system.stop(FAREWELL).await {
+        // By a signal: killed, which is told elsewhere.
+        if ended.status.is_some_and(|status| status != 0) {
+            lost.push(format!("{name} could not end in order ({ended}); its log says why"));
+        }
     }
-    let evidence = folder.inventory()?;
-    recorder.update_cell(|cell| cell.evidence = Some(evidence))?;
+    for subscriber in subscribers {
+        lost.extend(subscriber.stop().await.err().map(|error| error.to_string()));
+    }
+    // Every generator has ended, and with it its share of the ledger.
+    let ledger = Arc::into_inner(ledger).map_or(Ok(0), JsonlWriter::finish);
+    let errors = [ledger.as_ref().err(), series.as_ref().err()];
+    lost.extend(errors.into_iter().flatten().map(ToString::to_string));
+    let evidence = folder.inventory();
     // The lab is thrown away with its data: there is nothing to end in order.
     local.stop_now().await;
+    let kept = recorder.update_cell(|cell| {
+        cell.pressure = Some(pressure);
+        cell.lost = lost;
+        cell.evidence = evidence.as_ref().ok().cloned();
+    });
+    // What went wrong first is what is to be mended.
+    ledger?;
+    series?;
+    kept?;
+    evidence?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`run`](mod@run) | a whole plan, cell by cell |
 //! | `arrivals` | from a scenario's load to the generator's |
+//! | [`resume`](mod@resume) | a run that did not end, gone on with |
 //! | `begin` | from nothing to a system on trial in a lab of its own |
 //! | `cell` | what the steps of a cell share |
 //! | `steps` | one file a step verb |
@@ -21,6 +22,7 @@ mod cell;
 mod deaths;
 mod meters;
 pub mod recorder;
+pub mod resume;
 pub mod run;
 pub mod sampler;
 mod scrape;
@@ -28,6 +30,7 @@ mod steps;
 pub mod stop;
 mod target;
 
+pub use resume::{Reopened, ResumeError, resume};
 pub use run::{Request, RunError, run};
 pub use steps::StepError;
 pub use stop::{Stop, Stopper, stop_pair};

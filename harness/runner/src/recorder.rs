@@ -3,13 +3,13 @@
 //! The record is replaced whole at every turn of the run, so that whatever
 //! kills kab leaves one that says how far it came.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kab_evidence::clock::Mono;
 use kab_evidence::event::{Event, Happening};
 use kab_evidence::folder::{FolderError, RunFolder};
-use kab_evidence::jsonl::{JsonlError, JsonlWriter};
-use kab_evidence::record::{CellRecord, RunRecord, RunState, StepRecord};
+use kab_evidence::jsonl::{self, JsonlError, JsonlWriter};
+use kab_evidence::record::{CellRecord, Conditions, RunRecord, RunState, StepRecord};
 
 /// Writes a run's record and events. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,6 +27,33 @@ impl Recorder {
         Ok(Self { folder, record: Arc::new(Mutex::new(record)), events })
     }
 
+    /// Goes on with the record of a run in `folder`, whose next part begins.
+    pub fn resume(folder: RunFolder, record: RunRecord) -> Result<Self, RecorderError> {
+        // A kab that was killed may have left half a line.
+        jsonl::mend(&folder.events_path())?;
+        let recorder = Self::begin(folder, record)?;
+        let part = recorder.lock().last_part();
+        recorder.event(Happening::Resumed { part });
+        Ok(recorder)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RunRecord> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the events reach the disk.
+    pub fn check(&self) -> Result<(), RecorderError> {
+        Ok(self.events.check()?)
+    }
+
+    /// Notes the conditions of the part under way.
+    pub fn conditions(&self, conditions: Conditions) -> Result<(), RecorderError> {
+        self.update(|record| match record.resumed.last_mut() {
+            Some(resumption) => resumption.conditions = Some(conditions),
+            None => record.conditions = conditions,
+        })
+    }
+
     /// The folder that the run is written to.
     pub const fn folder(&self) -> &RunFolder {
         &self.folder
@@ -39,7 +66,7 @@ impl Recorder {
 
     /// Changes the record and saves it.
     pub fn update(&self, change: impl FnOnce(&mut RunRecord)) -> Result<(), RecorderError> {
-        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut record = self.lock();
         change(&mut record);
         Ok(self.folder.write_record(&record)?)
     }
@@ -78,12 +105,20 @@ impl Recorder {
         })
     }
 
-    /// Ends the record.
+    /// Ends the record, once all events are on the disk.
     pub fn end(&self, state: RunState) -> Result<(), RecorderError> {
+        let flushed = self.events.flush();
+        let state = match &flushed {
+            Err(error) if state == RunState::Complete => {
+                RunState::Failed { reason: error.to_string() }
+            }
+            _ => state,
+        };
         self.update(|record| {
             record.state = state;
             record.ended = Some(Mono::now());
-        })
+        })?;
+        Ok(flushed?)
     }
 }
 

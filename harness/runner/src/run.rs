@@ -4,7 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
 use kab_evidence::clock::ClockAnchor;
-use kab_evidence::folder::{FolderError, RunFolder};
+use kab_evidence::folder::{FolderError, RunFolder, replace};
+use kab_evidence::lock::RunLock;
 use kab_evidence::record::{
     Conditions, RunRecord, RunState, SCHEMA_VERSION, ScenarioRef, Validity,
 };
@@ -24,7 +25,7 @@ pub struct Request {
     pub loaded: Loaded,
     /// What it comes to.
     pub plan: Plan,
-    /// The run folder; it must not hold a run.
+    /// The run folder; it must not hold a run, unless the run is resumed.
     pub out: PathBuf,
     /// The program that is every app of the system under test, by `app NAME`.
     pub program: PathBuf,
@@ -43,14 +44,6 @@ pub enum RunError {
     /// The run folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The scenario's copy.
-    #[error("writing {}: {source}", path.display())]
-    Copy {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
     /// The record.
     #[error(transparent)]
     Record(#[from] RecorderError),
@@ -74,34 +67,69 @@ pub async fn run(
     progress: &dyn Progress,
 ) -> Result<RunState, RunError> {
     let folder = RunFolder::create(&request.out)?;
-    let path = folder.scenario_path();
-    std::fs::write(&path, &request.loaded.text)
-        .map_err(|source| RunError::Copy { path, source })?;
-    let nonce = RandomState::new().hash_one(std::process::id());
-    let recorder = Recorder::begin(folder, new_record(request, nonce))?;
-    let ended = cells(request, nonce, &recorder, stop, progress).await;
-    let state = match &ended {
-        Ok(state) => state.clone(),
-        Err(error) => RunState::Failed { reason: error.to_string() },
-    };
-    recorder.end(state)?;
-    ended
+    let _lock = RunLock::take(&folder)?;
+    // Of several kabs that want the folder, one may have been through meanwhile.
+    RunFolder::create(&request.out)?;
+    // The record last: with it, everything is there that a report needs.
+    replace(&folder.scenario_path(), request.loaded.text.as_bytes())?;
+    let part = Part { number: 0, nonce: draw_nonce(), done: Vec::new() };
+    let recorder = Recorder::begin(folder, new_record(request, part.nonce))?;
+    carry_out(request, &part, &recorder, stop, progress).await
 }
 
-async fn cells(
+/// A stretch of a run, from one start of kab to its end.
+pub(crate) struct Part {
+    /// 0, or the number of the resumption.
+    pub number: u32,
+    /// Marks its operation ids. Each cell adds its place in the plan, so that
+    /// no id occurs twice in a run.
+    pub nonce: u64,
+    /// Cells that earlier parts have done, by id.
+    pub done: Vec<String>,
+}
+
+pub(crate) fn draw_nonce() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// Runs the cells of `part`, and closes the record.
+pub(crate) async fn carry_out(
     request: &Request,
-    nonce: u64,
+    part: &Part,
     recorder: &Recorder,
     stop: &Stop,
     progress: &dyn Progress,
 ) -> Result<RunState, RunError> {
+    let ended = cells(request, part, recorder, stop, progress).await;
+    let state = match &ended {
+        Ok(state) => state.clone(),
+        Err(error) => RunState::Failed { reason: error.to_string() },
+    };
+    let closed = recorder.end(state);
+    // What went wrong first is what is to be mended.
+    let ended = ended?;
+    closed?;
+    Ok(ended)
+}
+
+async fn cells(
+    request: &Request,
+    part: &Part,
+    recorder: &Recorder,
+    stop: &Stop,
+    progress: &dyn Progress,
+) -> Result<RunState, RunError> {
+    let todo = |cell: &kab_scenario::plan::Cell| !part.done.contains(&cell.id);
+    if !request.plan.cells.iter().any(todo) {
+        return Ok(RunState::Complete);
+    }
     let wants_controllers =
         |cell: &kab_scenario::plan::Cell| cell.spec.cluster.controller_manager.is_some();
     let controllers = request.plan.cells.iter().any(wants_controllers);
     let Some(assets) = find(request, controllers, stop, progress).await? else {
         return Ok(RunState::Interrupted);
     };
-    for (index, planned) in request.plan.cells.iter().enumerate() {
+    for (index, planned) in request.plan.cells.iter().enumerate().filter(|(_, cell)| todo(cell)) {
         if request.plan.cells.len() > 1 {
             progress.say(&format!(
                 "cell {} of {}: {}",
@@ -110,7 +138,15 @@ async fn cells(
                 planned.id
             ));
         }
-        let setting = begin::Setting { request, assets: &assets, nonce, recorder, stop, progress };
+        let setting = begin::Setting {
+            request,
+            assets: &assets,
+            part: part.number,
+            nonce: part.nonce.wrapping_add(index as u64),
+            recorder,
+            stop,
+            progress,
+        };
         match begin::cell(&setting, planned).await? {
             RunState::Complete => {}
             other => return Ok(other),
@@ -200,6 +236,7 @@ fn new_record(request: &Request, nonce: u64) -> RunRecord {
         clock: asked.clone(),
         ended: None,
         conditions: Conditions::default(),
+        resumed: Vec::new(),
         validity: Validity::default(),
         cells: Vec::new(),
         verdicts: Vec::new(),

@@ -9,6 +9,7 @@ use kab_scenario::model::Claim;
 
 use crate::claim::judge_claim;
 use crate::measure::CellMeasurements;
+use crate::resumed;
 use crate::validity::{cell_doubts, doubt, missing_evidence, run_doubts};
 
 /// A run, judged.
@@ -116,7 +117,8 @@ fn judge_with(
             judge_claim(claim, measured, &doubts.concat())
         })
         .collect();
-    Ok(Judged { record, cells, claims: claims.to_vec(), events, notes: Vec::new() })
+    let notes = resumed::notes(&record);
+    Ok(Judged { record, cells, claims: claims.to_vec(), events, notes })
 }
 
 fn measure(folder: &RunFolder, cell: &CellRecord) -> (CellMeasurements, Option<String>) {

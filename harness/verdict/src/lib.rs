@@ -18,6 +18,7 @@
 //! | [`path`](mod@path) | every measurement by the name that claims use |
 //! | [`expression`] | a claim's CEL expression, and what it reads |
 //! | [`claim`] | one claim judged for one cell |
+//! | `resumed` | what a reader must know of a run that was resumed |
 //! | [`validity`] | what forbids to judge at all |
 //! | [`mod@judge`] | a whole run, from its folder |
 
@@ -30,6 +31,7 @@ pub mod measure;
 pub mod outcome;
 pub mod path;
 mod phrase;
+mod resumed;
 pub mod server;
 pub mod stored;
 pub mod timeline;

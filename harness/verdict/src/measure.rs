@@ -1,11 +1,10 @@
 //! Everything measured in one cell, by step.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use kab_evidence::folder::CellFolder;
-use kab_evidence::id::OpId;
-use kab_evidence::join::{Joined, Trace};
+use kab_evidence::join::{Joined, OpIndex, Trace, read_store};
 use kab_evidence::jsonl::JsonlError;
 use kab_evidence::record::{CellRecord, Pressure, StepRecord};
 use schemars::JsonSchema;
@@ -121,7 +120,7 @@ impl CellMeasurements {
     /// If a file cannot be read, or is no evidence.
     pub fn read(folder: &CellFolder, cell: &CellRecord) -> Result<Self, JsonlError> {
         let joined = Joined::read(folder)?;
-        let store = stored::read(folder)?;
+        let store = read_store(folder)?;
         let mut measured = Self::from_joined(cell, &joined, store.as_ref().map(|(ops, _)| ops));
         let (series, series_cut) = AllSeries::read(&folder.series_path())?;
         measured.add_servers(cell, &series);
@@ -141,7 +140,7 @@ impl CellMeasurements {
 
     /// Measures what was joined; `store` names the operations found in the
     /// store, if it was read.
-    pub fn from_joined(cell: &CellRecord, joined: &Joined, store: Option<&HashSet<OpId>>) -> Self {
+    pub fn from_joined(cell: &CellRecord, joined: &Joined, store: Option<&OpIndex>) -> Self {
         let mut measured = Self::none(cell);
         // Every step that sends operations, and any that only the ledger knows.
         let sends = |step: &&StepRecord| matches!(step.verb.as_str(), "seed" | "load");
@@ -200,7 +199,7 @@ fn measure(
     cell: &CellRecord,
     name: &str,
     joined: &Joined,
-    store: Option<&HashSet<OpId>>,
+    store: Option<&OpIndex>,
 ) -> StepMeasurements {
     let step = cell.steps.iter().find(|step| step.name == name);
     let index = joined.steps.iter().position(|known| known == name);
@@ -213,6 +212,29 @@ fn measure(
         let of = step.results.get("stored").and_then(serde_json::Value::as_str);
         step.verb == "check" && step.ended.is_some() && of == Some(name)
     });
+    // Of a million traces each half takes a second.
+    let (waterfall, of_ledger) = std::thread::scope(|scope| {
+        let falls = scope.spawn(|| index.map(|_| waterfall(traces.clone())));
+        let of_ledger = measure_ledger(name, step, joined, traces.clone(), subscribers);
+        let falls = falls.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (falls, of_ledger)
+    });
+    StepMeasurements {
+        rate: if scheduled { of_ledger.rate } else { None },
+        stored: store.filter(|_| checked).and_then(|ops| stored::compare(traces, ops)),
+        waterfall,
+        ..of_ledger
+    }
+}
+
+/// Everything but where the time goes and what the store holds.
+fn measure_ledger<'a>(
+    name: &str,
+    step: Option<&StepRecord>,
+    joined: &Joined,
+    traces: impl Iterator<Item = &'a Trace> + Clone,
+    subscribers: u32,
+) -> StepMeasurements {
     let (response, responses) = outcome::latency(traces.clone(), outcome::response);
     let (service, services) = outcome::latency(traces.clone(), outcome::service);
     let (lateness, _) = outcome::latency(traces.clone(), outcome::lateness);
@@ -223,16 +245,14 @@ fn measure(
         verb: step.map(|step| step.verb.clone()).unwrap_or_default(),
         ops: outcome::ops(traces.clone(), step),
         classes: outcome::classes(joined, traces.clone()),
-        rate: if scheduled { outcome::rate(traces.clone()) } else { None },
+        rate: outcome::rate(traces.clone()),
         response,
         service,
         lateness: lateness.all,
         delivery,
         coverage: delivery::coverage(traces.clone(), subscribers),
-        stored: store.filter(|_| checked).and_then(|ops| stored::compare(traces.clone(), ops)),
-        waterfall: index.map(|_| waterfall(traces.clone())),
         timeline: timeline(traces, &distributions),
-        servers: None,
+        ..StepMeasurements::default()
     }
 }
 

@@ -1,13 +1,7 @@
 //! The ledger held against what the store holds in the end.
 
-use std::collections::HashSet;
-
-use kab_evidence::folder::CellFolder;
-use kab_evidence::id::OpId;
-use kab_evidence::join::Trace;
-use kab_evidence::jsonl::{self, JsonlError};
+use kab_evidence::join::{OpIndex, Trace};
 use kab_evidence::ledger::{OpKind, Outcome};
-use kab_evidence::store::StoredEntity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,28 +21,16 @@ pub struct Stored {
     pub failed_present: u64,
 }
 
-/// The operations that the store names, and whether the evidence was cut off.
-/// None if the store was never read.
-pub(crate) fn read(cell: &CellFolder) -> Result<Option<(HashSet<OpId>, bool)>, JsonlError> {
-    let path = cell.store_path();
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let mut found = HashSet::new();
-    let cut = jsonl::for_each(&path, |entity: StoredEntity| found.extend(entity.op))?;
-    Ok(Some((found, cut)))
-}
-
 /// Holds `traces` against `store`; none if no write was recorded.
 pub(crate) fn compare<'a>(
     traces: impl Iterator<Item = &'a Trace>,
-    store: &HashSet<OpId>,
+    store: &OpIndex,
 ) -> Option<Stored> {
     let mut stored = Stored::default();
     let mut writes = 0u64;
     for trace in traces.filter(|trace| trace.kind == OpKind::Create) {
         writes += 1;
-        let there = store.contains(&trace.op);
+        let there = store.contains(trace.op);
         match trace.outcome {
             Outcome::Ok => {
                 stored.expected += 1;

@@ -57,6 +57,9 @@ pub fn cell_doubts(
     for step in &cell.steps {
         doubts.extend(step_doubts(step, measured.step(&step.name)));
     }
+    for lost in &cell.lost {
+        doubts.push(format!("Evidence was lost: {}.", lost.trim_end_matches('.')));
+    }
     for file in &measured.join.truncated {
         doubts.push(format!(
             "{file} ends in the middle of a line: its writer was killed, or the disk was full."
@@ -68,12 +71,27 @@ pub fn cell_doubts(
             several(measured.join.unfinished, "request")
         ));
     }
-    let after = index.checked_sub(1).and_then(|i| record.cells.get(i)).and_then(end);
+    // Times of other parts of the run are on another clock, and what happened
+    // there happened to another cell, or to one whose evidence was set aside.
+    let events = events_of(events, cell.part);
+    let before = index.checked_sub(1).and_then(|i| record.cells.get(i));
+    let after = before.filter(|before| before.part == cell.part).and_then(end);
     let here = |event: &&Event| {
         after.is_none_or(|after| event.at > after) && end(cell).is_none_or(|end| event.at <= end)
     };
     doubts.extend(events.iter().filter(here).filter_map(death));
     doubts
+}
+
+/// The events of part `part` of a run.
+fn events_of(events: &[Event], part: u32) -> &[Event] {
+    let begins = |wanted: u32| {
+        let resumed = |event: &Event| event.what == Happening::Resumed { part: wanted };
+        events.iter().position(resumed)
+    };
+    let from = if part == 0 { 0 } else { begins(part).unwrap_or(events.len()) };
+    let to = begins(part.saturating_add(1)).unwrap_or(events.len()).max(from);
+    &events[from..to]
 }
 
 /// What is not in the folder of `cell` any more, or not as it was when the cell

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::acknowledged;
-use crate::distribution::Sorted;
+use crate::distribution::Unsorted;
 use crate::measure::Nanoseconds;
 use crate::value::Nanos;
 
@@ -124,7 +124,7 @@ where
     let traces = traces.filter(acknowledged).filter(complete);
     // One segment at a time, so that a million traces need one buffer.
     let segment = |name: &str, length: &dyn Fn(&Trace) -> Nanoseconds| {
-        let lengths = Sorted::from(traces.clone().filter_map(length).collect::<Vec<_>>());
+        let lengths = Unsorted::from(traces.clone().filter_map(length).collect::<Vec<_>>());
         Segment {
             name: name.to_owned(),
             p50: lengths.p50(),

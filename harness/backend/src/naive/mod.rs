@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kab_evidence::ledger::Outcome;
 use kab_evidence::store::StoredEntity;
-use kab_lab::process::{Child, Supervisor};
+use kab_lab::process::{Child, Ended, Supervisor};
 use kube::Client;
 use kube::api::{Api, ListParams};
 
@@ -220,9 +220,13 @@ impl Deployed {
     }
 
     /// Stops the apps, each in order, `grace` at most; what they saw is then
-    /// written out. The objects stay.
-    pub async fn stop(self, grace: Duration) {
-        futures::future::join_all(self.children.iter().map(|child| child.stop(grace))).await;
+    /// written out. How each ended, by name. The objects stay.
+    pub async fn stop(self, grace: Duration) -> Vec<(String, Ended)> {
+        let stops = self
+            .children
+            .iter()
+            .map(|child| async { (child.name().to_owned(), child.stop(grace).await) });
+        futures::future::join_all(stops).await
     }
 
     /// Where the gateway takes requests: `http://127.0.0.1:41001`.

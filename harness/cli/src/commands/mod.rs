@@ -8,6 +8,7 @@ pub mod completions;
 pub mod lab;
 pub mod list;
 pub mod report;
+pub mod resume;
 pub mod run;
 pub mod schema;
 

@@ -71,8 +71,9 @@ fn default_out(loaded: &Loaded, asked: &ClockAnchor) -> PathBuf {
 }
 
 /// Whatever came of the run: what was gathered is judged, drawn and named.
-fn finish(request: &Request, ended: Result<RunState, RunError>) -> Result<Exit, Failure> {
-    if let Err(RunError::Folder(error @ FolderError::Occupied(_))) = ended {
+pub fn finish(request: &Request, ended: Result<RunState, RunError>) -> Result<Exit, Failure> {
+    if let Err(RunError::Folder(error @ (FolderError::Occupied(_) | FolderError::Busy(_)))) = ended
+    {
         return Err(Failure { exit: Exit::Usage, error: error.into() });
     }
     let judged = RunFolder::open(&request.out).or_exit(Exit::Environment).and_then(|folder| {

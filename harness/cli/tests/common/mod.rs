@@ -159,14 +159,21 @@ impl Running {
 
     /// Waits until kab has said `text`.
     pub fn await_line(&mut self, text: &str) {
+        if !self.reaches(text) {
+            panic!("kab ended without saying {text:?}; it said:\n{}", self.seen.join("\n"));
+        }
+    }
+
+    /// Waits until kab has said `text`; false if it ended without.
+    pub fn reaches(&mut self, text: &str) -> bool {
         while let Ok(line) = self.lines.recv() {
             let found = line.contains(text);
             self.seen.push(line);
             if found {
-                return;
+                return true;
             }
         }
-        panic!("kab ended without saying {text:?}; it said:\n{}", self.seen.join("\n"));
+        false
     }
 
     pub fn signal(&self, signal: Signal) {

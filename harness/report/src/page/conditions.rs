@@ -52,8 +52,13 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
         pressure(cell, &mut row);
     }
     row("began", record.clock.wall.to_string());
-    let took = record.ended.map(|end| Nanos(end.signed_since(record.clock.monotonic)).to_string());
-    row("took", took.unwrap_or_default());
+    for resumption in &record.resumed {
+        row("resumed", resumption.clock.wall.to_string());
+    }
+    let clock = record.clock_of(record.last_part());
+    let took = record.ended.map(|end| Nanos(end.signed_since(clock.monotonic)).to_string());
+    let took_label = if record.resumed.is_empty() { "took" } else { "last part took" };
+    row(took_label, took.unwrap_or_default());
     row(
         "state",
         match &record.state {

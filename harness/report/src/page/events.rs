@@ -31,13 +31,12 @@ pub(super) fn all(judged: &Judged) -> Vec<EventRow> {
 }
 
 fn rows(judged: &Judged, events: Vec<&Event>) -> Vec<EventRow> {
-    let begun = judged.record.clock.monotonic;
     let mut rows: Vec<_> = events
         .iter()
         .take(SHOWN)
         .map(|event| {
             let (text, log) = words(&event.what);
-            EventRow { at: Nanos(event.at.signed_since(begun)).to_string(), text, log }
+            EventRow { at: since_begin(judged, event).to_string(), text, log }
         })
         .collect();
     if events.len() > SHOWN {
@@ -45,6 +44,26 @@ fn rows(judged: &Judged, events: Vec<&Event>) -> Vec<EventRow> {
         rows.push(EventRow { at: String::new(), text, log: Vec::new() });
     }
     rows
+}
+
+/// Time from the run's begin to `event`. Parts of a resumed run are apart by the
+/// calendar, as the monotonic clock begins anew when the machine does.
+fn since_begin(judged: &Judged, event: &Event) -> Nanos {
+    let record = &judged.record;
+    let earlier = judged.events.iter().take_while(|other| !std::ptr::eq(*other, event));
+    let part = earlier.chain([event]).filter_map(|event| match event.what {
+        Happening::Resumed { part } => Some(part),
+        _ => None,
+    });
+    let part = part.last().unwrap_or(0);
+    let clock = record.clock_of(part);
+    let apart = if part == 0 {
+        0
+    } else {
+        let apart = clock.wall.as_nanosecond() - record.clock.wall.as_nanosecond();
+        i64::try_from(apart).unwrap_or(i64::MAX)
+    };
+    Nanos(event.at.signed_since(clock.monotonic).saturating_add(apart))
 }
 
 fn words(what: &Happening) -> (String, Vec<String>) {
@@ -58,6 +77,7 @@ fn words(what: &Happening) -> (String, Vec<String>) {
             let text = format!("{name}, process {pid}, ended although nobody asked it to: {how}");
             (text, log_tail.clone())
         }
+        Happening::Resumed { part } => plain(format!("the run was resumed (part {part})")),
         Happening::Warning { text } => plain(format!("warning: {text}")),
     }
 }

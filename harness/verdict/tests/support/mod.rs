@@ -155,6 +155,11 @@ impl Synthetic {
         self.record.cells[0].steps.iter_mut().find(|step| step.name == name).unwrap()
     }
 
+    /// The next write added is number `i`.
+    pub fn start_at(&mut self, i: u64) {
+        self.next = i;
+    }
+
     /// Adds the next write of the schedule, with every span of it.
     pub fn write(&mut self, parts: Parts, outcome: Outcome) -> OpId {
         self.write_at(self.next * 25_000, parts, outcome)

@@ -16,9 +16,11 @@
 //! | [`store`] | what the store held in the end |
 //! | [`event`] | what happened to the run itself |
 //! | [`record`] | the run record and its versions |
+//! | [`calibration`] | how kab stood against a server whose answers are known |
 //! | [`folder`] | where each of these lies on disk |
 //! | [`jsonl`] | append-only JSON lines that survive SIGKILL |
 
+pub mod calibration;
 pub mod clock;
 pub mod event;
 pub mod folder;

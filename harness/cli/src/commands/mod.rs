@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod assets;
+pub mod calibrate;
 pub mod clean;
 pub mod completions;
 pub mod lab;

@@ -7,10 +7,13 @@ use kab_evidence::calibration::{Ceiling, Status};
 use kab_lab::progress::Progress;
 
 use crate::check::{self, Asked};
+use crate::engine::Transport;
 use crate::observed::Observed;
-use crate::server::script::Script;
-use crate::suite::{hear, whole};
+use crate::suite::{pace, whole};
 use crate::trial::{CalibrateError, Court};
+
+/// Over what: as an apiserver is reached.
+const TRANSPORT: Transport = Transport::Http2;
 
 /// The lowest rate that is tried, in operations a second.
 const LOWEST: f64 = 1000.0;
@@ -53,7 +56,7 @@ pub(crate) async fn search(
         per_second,
         not_kept,
         per_core_second,
-        transport: "HTTP/1.1 without TLS".to_owned(),
+        transport: TRANSPORT.name().to_owned(),
     }))
 }
 
@@ -66,9 +69,7 @@ async fn attempt(
 ) -> Result<Option<f64>, CalibrateError> {
     for _ in 0..TRIES {
         progress.say(&format!("the ceiling: {}/s", whole(rate)));
-        let in_flight = 10_000;
-        let script = Script::default();
-        let (asked, observed) = hear(court, "at once", &script, rate, lasts, in_flight).await?;
+        let (asked, observed) = pace(court, rate, lasts, TRANSPORT).await?;
         if is_kept(&asked, &observed) {
             let cpu = observed.machine.own_cpu.as_secs_f64();
             let operations = f64::from(u32::try_from(asked.due.len()).unwrap_or(u32::MAX));

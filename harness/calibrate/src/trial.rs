@@ -8,7 +8,7 @@ use kab_evidence::folder::{FolderError, RunFolder};
 use kab_evidence::jsonl::JsonlError;
 use kab_lab::process::{ProcessError, Supervisor};
 
-use crate::engine::{self, Load};
+use crate::engine::{self, Load, Transport};
 use crate::machine::MachineWatch;
 use crate::null::{NullError, NullServer, Program};
 use crate::observed::Observed;
@@ -93,15 +93,16 @@ impl Court {
     ) -> Result<(Mono, Observed), CalibrateError> {
         let dir = self.fresh_dir();
         let evidence = dir.join("seen.jsonl");
-        let (server, start) = self.start(script, &dir, &evidence).await?;
+        let (server, start) = self.start(script, load.transport, &dir, &evidence).await?;
         let folder = RunFolder::create(&dir.join("run"))?.cell("only");
         let watch = MachineWatch::start(server.pid())
             .map_err(|source| CalibrateError::Io { action: "starting a thread", source })?;
         let driven = engine::drive(load, server.ready(), start, &folder).await;
         let machine = watch.stop();
         server.stop().await?;
-        driven?;
-        let observed = Observed::read(&folder, &evidence, load.schedule.count(), machine)?;
+        // Of a closed loop, what came due is what it says.
+        let scheduled = load.arrivals.count().unwrap_or(driven?.scheduled);
+        let observed = Observed::read(&folder, &evidence, scheduled, machine)?;
         // Trials are many, and some are large.
         let _ = std::fs::remove_dir_all(&dir);
         Ok((start, observed))
@@ -116,6 +117,7 @@ impl Court {
     async fn start(
         &self,
         script: &Script,
+        transport: Transport,
         dir: &Path,
         evidence: &Path,
     ) -> Result<(NullServer, Mono), CalibrateError> {
@@ -126,6 +128,7 @@ impl Court {
                 evidence: Some(evidence.to_owned()),
                 origin: Some(start),
                 script: script.clone(),
+                tls: transport == Transport::Http2,
                 ..ServerConfig::default()
             };
             let server = NullServer::start(&self.program, &config, dir, &self.supervisor).await?;

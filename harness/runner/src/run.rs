@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
+use kab_evidence::calibration::Calibration;
 use kab_evidence::clock::ClockAnchor;
 use kab_evidence::folder::{FolderError, RunFolder};
 use kab_evidence::record::{
@@ -34,6 +35,8 @@ pub struct Request {
     pub labs: Labs,
     /// When the user asked, so that start-up counts from there.
     pub asked: ClockAnchor,
+    /// The latest calibration of this kab on this machine, for the reports.
+    pub calibration: Option<Calibration>,
 }
 
 /// A run could not be begun or kept. What was gathered until then is in the
@@ -199,7 +202,10 @@ fn new_record(request: &Request, nonce: u64) -> RunRecord {
         state: RunState::Running,
         clock: asked.clone(),
         ended: None,
-        conditions: Conditions::default(),
+        conditions: Conditions {
+            calibration: request.calibration.clone(),
+            ..Conditions::default()
+        },
         validity: Validity::default(),
         cells: Vec::new(),
         verdicts: Vec::new(),

@@ -69,6 +69,7 @@ impl Engine {
                 outcome: Outcome::Ok,
                 class: "http-201".to_owned(),
                 uid: None,
+                rv: None,
                 bytes_out: 0,
                 bytes_in: 0,
                 detail: None,

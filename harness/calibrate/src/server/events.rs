@@ -28,9 +28,9 @@ async fn changes(server: &Server) {
     };
     let start = server.origin.plus(watch.at.map_or(Duration::ZERO, |at| at.duration()));
     let count = watch.count.unwrap_or(u64::MAX);
-    for index in 0..count.min(schedule.count()) {
-        server.wait_until(start.plus(schedule.offset(index))).await;
-        let number = index % NAMES;
+    for due in schedule.offsets().take_while(|due| due.index < count) {
+        server.wait_until(start.plus(due.offset)).await;
+        let number = due.index % NAMES;
         let name = format!("listed-{number:08}");
         server.feed.tell(|rv| server.maker.event(&name, number, rv));
         // A rate beyond what can be done must not keep everybody else waiting.

@@ -53,6 +53,8 @@ pub enum Command {
     Down(Down),
     /// Remove what a killed kab left behind.
     Clean,
+    /// Hold kab against a server whose answers are known, and find its ceiling.
+    Calibrate(Calibrate),
     /// Show where etcd and kube-apiserver come from, getting them if need be.
     Assets(AssetArgs),
     /// Compare kab's engine with other load tools, on a server of the lab's.
@@ -72,7 +74,7 @@ pub enum Command {
     /// Be one process of the system under test.
     #[command(hide = true)]
     App {
-        /// Which: gateway, webhook or informer.
+        /// Which: gateway, webhook, informer or null.
         name: String,
         /// Its configuration, a JSON file.
         #[arg(long)]
@@ -207,6 +209,21 @@ impl Bench {
 pub struct Report {
     /// A run folder, as `kab run` printed it.
     pub run: PathBuf,
+}
+
+/// Arguments of `kab calibrate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The result is kept, and cited by the reports of later runs.\n\nExit codes: 0 every property \
+                  holds, 1 one does not, 3 the machine was too busy to say."
+)]
+pub struct Calibrate {
+    /// Print JSON instead of a line a property.
+    #[arg(long)]
+    pub json: bool,
+    /// Try everything, but for a third of the time.
+    #[arg(long)]
+    pub quick: bool,
 }
 
 /// Arguments of `kab up`.

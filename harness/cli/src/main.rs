@@ -35,6 +35,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Hold(args) => commands::lab::hold(&args),
         Command::Down(args) => commands::lab::down(&args),
         Command::Clean => commands::clean::run(),
+        Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Assets(args) => commands::assets::run(&args),
         Command::Schema { of } => commands::schema::run(of),
         Command::Completions { shell } => commands::completions::run(shell),

@@ -19,9 +19,11 @@
 //! | [`record`] | the run record and its versions |
 //! | [`resumption`] | how a run came to be gone on with |
 //! | [`lock`] | one kab at a time writes to a run folder |
+//! | [`calibration`] | how kab stood against a server whose answers are known |
 //! | [`folder`] | where each of these lies on disk |
 //! | [`jsonl`] | append-only JSON lines that survive SIGKILL |
 
+pub mod calibration;
 pub mod clock;
 pub mod event;
 pub mod exposition;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
 use crate::clock::{ClockAnchor, Mono};
 use crate::resumption::Resumption;
 
@@ -222,6 +223,10 @@ pub struct Conditions {
     pub assets: Vec<AssetRecord>,
     /// The machine.
     pub host: HostRecord,
+    /// How this kab last stood on this machine against a server whose answers
+    /// are known; none if it was never calibrated here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// A program of the lab, and where it came from.

@@ -10,7 +10,7 @@ use kab_backend::naive::Naive;
 use kab_evidence::event::Happening;
 use kab_evidence::folder::{CellFolder, FolderError};
 use kab_evidence::jsonl::{Health, JsonlError, JsonlWriter};
-use kab_evidence::record::{CellRecord, Pressure, RunState, Validity};
+use kab_evidence::record::{CellRecord, Conditions, Pressure, RunState, Validity};
 use kab_lab::assets::Assets;
 use kab_lab::keep::{KeepError, LabDir};
 use kab_lab::local::{ComponentSpec, EtcdSpec, LabError, Local, LocalSpec};
@@ -144,7 +144,8 @@ async fn bring_up<'a>(
     let local = Local::start(&spec, assets, dir.path(), supervisor, progress).await?;
     dir.note(Some(&local))?;
     recorder.event(Happening::Ready { what: "control plane".into() });
-    let conditions = local.conditions().clone();
+    let conditions =
+        Conditions { calibration: request.calibration.clone(), ..local.conditions().clone() };
     progress.say(&format!(
         "control plane ready: Kubernetes {}, etcd {}",
         version(&conditions.versions, "kubernetes"),

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
+use kab_evidence::calibration::Calibration;
 use kab_evidence::clock::ClockAnchor;
 use kab_evidence::folder::{FolderError, RunFolder, replace};
 use kab_evidence::lock::RunLock;
@@ -35,6 +36,8 @@ pub struct Request {
     pub labs: Labs,
     /// When the user asked, so that start-up counts from there.
     pub asked: ClockAnchor,
+    /// The latest calibration of this kab on this machine, for the reports.
+    pub calibration: Option<Calibration>,
 }
 
 /// A run could not be begun or kept. What was gathered until then is in the
@@ -235,7 +238,10 @@ fn new_record(request: &Request, nonce: u64) -> RunRecord {
         state: RunState::Running,
         clock: asked.clone(),
         ended: None,
-        conditions: Conditions::default(),
+        conditions: Conditions {
+            calibration: request.calibration.clone(),
+            ..Conditions::default()
+        },
         resumed: Vec::new(),
         validity: Validity::default(),
         cells: Vec::new(),

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod assets;
 pub mod bench;
+pub mod calibrate;
 pub mod clean;
 pub mod completions;
 pub mod lab;

@@ -35,6 +35,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         loaded,
         plan,
         asked,
+        calibration: super::calibrate::latest(),
     };
     let ended = block_on(async {
         let stop = signals::listen().or_exit(Exit::Environment)?;

@@ -46,6 +46,7 @@ pub(super) async fn conditions(
         command_lines: lines.collect(),
         assets: command_lines.iter().map(|(asset, _)| AssetRecord::from(*asset)).collect(),
         host: host(plan.dir),
+        calibration: None,
     })
 }
 

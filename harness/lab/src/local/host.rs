@@ -8,7 +8,7 @@ use procfs::{CpuInfo, Current, Meminfo};
 
 /// What can be known of the machine; what cannot stays empty. `folder` is on
 /// the file system of interest.
-pub(super) fn host(folder: &Path) -> HostRecord {
+pub fn host(folder: &Path) -> HostRecord {
     let kernel = rustix::system::uname();
     HostRecord {
         cores: thread::available_parallelism().map_or(0, |n| u32::try_from(n.get()).unwrap_or(0)),

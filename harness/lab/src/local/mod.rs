@@ -24,6 +24,7 @@ use crate::process::Child;
 
 pub use client::{Client, ClientError};
 pub use error::LabError;
+pub use host::host;
 pub use pki::{Identity, PkiError};
 pub use spec::{ComponentSpec, EtcdSpec, Flags, LocalSpec};
 

@@ -1,8 +1,9 @@
 //! The conditions that every number was taken under, and how to run it again.
 
+use kab_evidence::calibration::{Calibration, Status};
 use kab_evidence::record::{CellRecord, RunRecord, RunState};
 use kab_verdict::Nanos;
-use kab_verdict::value::{percent, significant};
+use kab_verdict::value::{grouped, percent, significant};
 
 use super::NO_DATA;
 
@@ -51,6 +52,7 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
     for cell in &record.cells {
         pressure(cell, &mut row);
     }
+    row("generator", cited(c.calibration.as_ref()));
     row("began", record.clock.wall.to_string());
     for resumption in &record.resumed {
         row("resumed", resumption.clock.wall.to_string());
@@ -69,6 +71,41 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
         },
     );
     rows
+}
+
+/// How the generator stood against a server whose answers are known.
+fn cited(calibration: Option<&Calibration>) -> String {
+    let Some(of) = calibration else {
+        return "not calibrated: run kab calibrate".to_owned();
+    };
+    let mut text = format!("calibrated on {}", of.at.strftime("%Y-%m-%d %H:%M UTC"));
+    text.push_str(if of.quick { " (quick)" } else { "" });
+    text.push_str(&format!(
+        ": {} of {} properties hold",
+        of.with(Status::Pass).len(),
+        of.findings.len()
+    ));
+    for (status, what) in [(Status::Fail, "DO NOT HOLD"), (Status::Invalid, "could not be judged")]
+    {
+        let names = of.with(status);
+        if !names.is_empty() {
+            text.push_str(&format!("; {what}: {}", names.join(", ")));
+        }
+    }
+    match &of.ceiling {
+        Some(ceiling) => text.push_str(&format!(
+            "; ceiling {} operations a second over {}",
+            grouped(whole(ceiling.per_second)),
+            ceiling.transport
+        )),
+        None => text.push_str("; no ceiling found"),
+    }
+    text
+}
+
+/// A rate without its fraction.
+fn whole(per_second: f64) -> u64 {
+    std::time::Duration::try_from_secs_f64(per_second).unwrap_or_default().as_secs()
 }
 
 /// What the machine did while the steps of `cell` ran.
@@ -161,7 +198,44 @@ fn bytes(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kab_evidence::calibration::{Ceiling, Finding};
+    use kab_evidence::record::HostRecord;
+
     use super::*;
+
+    #[test]
+    fn the_calibration_is_cited_with_what_does_not_hold() {
+        let finding = |property: &str, status| Finding {
+            property: property.into(),
+            set: String::new(),
+            truth: String::new(),
+            observed: String::new(),
+            tolerance: String::new(),
+            status,
+            because: Vec::new(),
+        };
+        let findings = [("stall", Status::Pass), ("lateness", Status::Fail)];
+        let calibration = Calibration {
+            kab_version: "0.1.0".into(),
+            optimised: true,
+            at: "2026-11-22T10:15:00Z".parse().unwrap(),
+            quick: false,
+            host: HostRecord::default(),
+            findings: findings.map(|(property, status)| finding(property, status)).into(),
+            ceiling: Some(Ceiling {
+                per_second: 48_000.0,
+                not_kept: None,
+                per_core_second: 1.0,
+                transport: "HTTP/2".into(),
+            }),
+        };
+        assert_eq!(
+            cited(Some(&calibration)),
+            "calibrated on 2026-11-22 10:15 UTC: 1 of 2 properties hold; DO NOT HOLD: lateness; \
+             ceiling 48,000 operations a second over HTTP/2"
+        );
+        assert_eq!(cited(None), "not calibrated: run kab calibrate");
+    }
 
     #[test]
     fn a_word_stays_one_word_in_a_shell() {

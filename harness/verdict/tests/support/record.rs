@@ -49,6 +49,7 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
                 kernel: "Linux 6.12".into(),
                 file_system: "ext4".into(),
             },
+            calibration: None,
         },
         resumed: Vec::new(),
         validity: Validity::default(),

@@ -23,6 +23,7 @@ pub fn run(args: &Resume) -> Result<Exit, Failure> {
         labs: Labs::from_env().or_exit(Exit::Environment)?,
         loaded: reopened.loaded.clone(),
         plan: reopened.plan.clone(),
+        calibration: super::calibrate::latest(),
         asked,
     };
     let ended = block_on(async {

@@ -150,7 +150,7 @@ proptest! {
         let span = kab_verdict::server::Span { from: when(1.0), to: when(3.0) };
         let found = observed(&all, ETCD, "took", span, |_| true).unwrap();
         prop_assert_eq!(found.count, during.len() as u64);
-        let mut sorted = during.clone();
+        let mut sorted = during;
         sorted.sort_unstable();
         let exact = |part: usize, of: usize| {
             let rank = (sorted.len() * part).div_ceil(of);

@@ -37,6 +37,12 @@ pub(super) fn servers<'a>(
 /// Reads one value of a stretch of time, as text.
 type Cell = Box<dyn Fn(&Servers) -> Option<String>>;
 
+/// Finds a process in a stretch of time.
+type Find = fn(&Servers) -> Option<&Process>;
+
+/// Reads one value of something, as text.
+type Read<T> = fn(&T) -> Option<String>;
+
 fn table(measured: &CellMeasurements) -> Table {
     let steps = measured.steps.iter().filter(|step| step.servers.is_some());
     let steps: Vec<_> = steps.map(|step| (step.name.as_str(), step.servers.as_ref())).collect();
@@ -46,7 +52,7 @@ fn table(measured: &CellMeasurements) -> Table {
         std::iter::once("").chain(columns.iter().map(|(name, _)| *name)).collect();
     let mut table = Table::new("The servers, in each step", &head);
     for (name, cell) in rows() {
-        let values: Vec<_> = columns.iter().map(|(_, of)| of.and_then(|of| cell(of))).collect();
+        let values: Vec<_> = columns.iter().map(|(_, of)| of.and_then(&cell)).collect();
         if values.iter().any(Option::is_some) {
             let shown = values.into_iter().map(|v| v.unwrap_or_else(|| NO_DATA.to_owned()));
             table.row(name, shown.collect());
@@ -57,9 +63,9 @@ fn table(measured: &CellMeasurements) -> Table {
 
 fn rows() -> Vec<(String, Cell)> {
     let mut rows: Vec<(String, Cell)> = Vec::new();
-    let of_process: [(&str, fn(&Servers) -> Option<&Process>); 2] =
+    let of_process: [(&str, Find); 2] =
         [("apiserver", |of| of.apiserver.as_ref()), ("etcd", |of| of.etcd.as_ref())];
-    let process: [(&str, fn(&Process) -> Option<String>); 7] = [
+    let process: [(&str, Read<Process>); 7] = [
         ("CPU time", |p| Some(p.cpu.to_string())),
         ("CPU time for each acknowledged operation", |p| p.cpu_per_ok.map(|c| c.to_string())),
         ("mean processors busy", |p| Some(significant(p.cores))),
@@ -73,7 +79,7 @@ fn rows() -> Vec<(String, Cell)> {
             rows.push((format!("{name}: {what}"), Box::new(move |s| of(s).and_then(value))));
         }
     }
-    let other: [(&str, fn(&Servers) -> Option<String>); 30] = [
+    let other: [(&str, Read<Servers>); 30] = [
         ("requests for resources", |s| s.requests.as_ref().map(|r| grouped(r.total))),
         ("requests answered with 429", |s| s.requests.as_ref().map(|r| grouped(r.too_many))),
         ("requests answered with 5xx", |s| s.requests.as_ref().map(|r| grouped(r.server_errors))),

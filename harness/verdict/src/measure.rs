@@ -159,7 +159,7 @@ pub(crate) fn subscribers_of(step: &StepRecord) -> Option<u32> {
 }
 
 /// How many subscribers listened when `name` began.
-fn subscribers_before(cell: &CellRecord, name: &str) -> u32 {
+pub(crate) fn subscribers_before(cell: &CellRecord, name: &str) -> u32 {
     let earlier = cell.steps.iter().take_while(|step| step.name != name);
     earlier.filter(|step| step.verb == "subscribe").filter_map(subscribers_of).sum()
 }
@@ -181,10 +181,14 @@ fn measure(
         let of = step.results.get("stored").and_then(serde_json::Value::as_str);
         step.verb == "check" && step.ended.is_some() && of == Some(name)
     });
-    let (response, responses) = outcome::latency(traces.clone(), outcome::response);
-    let (service, services) = outcome::latency(traces.clone(), outcome::service);
-    let (lateness, _) = outcome::latency(traces.clone(), outcome::lateness);
-    let (delivery, lags) = delivery::delivery(traces.clone(), subscribers).unzip();
+    // The ledger is in the order in which operations ended; what depends on
+    // its neighbours is wanted in the order in which they were due.
+    let mut due: Vec<&Trace> = traces.clone().collect();
+    due.sort_by_key(|trace| trace.intended);
+    let in_order = || due.iter().copied();
+    let (response, responses) = outcome::latency(in_order(), outcome::response);
+    let (service, services) = outcome::latency(in_order(), outcome::service);
+    let (delivery, lags) = delivery::delivery(in_order(), subscribers).unzip();
     let distributions = Distributions { response: responses, service: services, lag: lags };
     StepMeasurements {
         name: name.to_owned(),
@@ -194,7 +198,7 @@ fn measure(
         rate: if scheduled { outcome::rate(traces.clone()) } else { None },
         response,
         service,
-        lateness: lateness.all,
+        lateness: outcome::lateness_of(traces.clone()),
         delivery,
         coverage: delivery::coverage(traces.clone(), subscribers),
         stored: store.filter(|_| checked).and_then(|ops| stored::compare(traces.clone(), ops)),

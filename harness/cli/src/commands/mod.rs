@@ -3,6 +3,7 @@
 pub mod app;
 pub mod assets;
 pub mod clean;
+pub mod compare;
 pub mod completions;
 pub mod lab;
 pub mod list;

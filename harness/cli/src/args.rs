@@ -18,6 +18,7 @@ Examples:
   kab run quickstart --dry-run
   kab run quickstart --set steps.write.load.rate=80/s --out reports/fast
   kab report reports/fast
+  kab compare reports/slow reports/fast
 
 Exit codes:
   0    every verdict was reached and is as the scenario expects
@@ -47,6 +48,8 @@ pub enum Command {
     Resume(Resume),
     /// Judge and draw a past run again, offline.
     Report(Report),
+    /// Compare two past runs, offline: what became slower or faster.
+    Compare(Compare),
     /// Start a control plane and print its KUBECONFIG.
     Up(Up),
     /// Stop a control plane that `kab up` started.
@@ -224,6 +227,24 @@ pub struct Calibrate {
     /// Try everything, but for a third of the time.
     #[arg(long)]
     pub quick: bool,
+}
+
+/// Arguments of `kab compare`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Both runs must be valid; if one is not, nothing is said and the exit code is 3.\n\nExample:\n  \
+                  kab compare reports/before reports/after"
+)]
+pub struct Compare {
+    /// The run to compare with, a folder.
+    #[arg(value_name = "RUN_A")]
+    pub a: PathBuf,
+    /// The run that is slower or faster than it, a folder.
+    #[arg(value_name = "RUN_B")]
+    pub b: PathBuf,
+    /// Print JSON instead of Markdown; lengths of time are in nanoseconds.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `kab up`.

@@ -31,6 +31,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Run(args) => commands::run::run(&args),
         Command::Resume(args) => commands::resume::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
         Command::Up(args) => commands::lab::up(&args),
         Command::Hold(args) => commands::lab::hold(&args),
         Command::Down(args) => commands::lab::down(&args),

@@ -13,8 +13,10 @@
 //! | [`plot`] | plots as inline SVG that take their colours from the page |
 //! | [`html`] | one self-contained page |
 //! | [`markdown`] | the same in brief |
+//! | [`comparison`] | two runs side by side |
 //! | [`prose`] | sentences with code in them |
 
+pub mod comparison;
 pub mod document;
 pub mod html;
 pub mod markdown;

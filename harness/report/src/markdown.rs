@@ -59,6 +59,7 @@ fn write(out: &mut String, page: &Page) -> std::fmt::Result {
     }
     writeln!(out, "\n## Conditions\n\n{}\n", text(&page.fidelity))?;
     pairs(out, &page.conditions)?;
+    writeln!(out, "\n## Method\n\n{}", text(&page.method))?;
     writeln!(out, "\n## How to reproduce\n\n```sh\n{}\n```\n", page.command.replace('`', "'"))?;
     pairs(out, &page.input)?;
     writeln!(out, "\n## What this does not show\n")?;
@@ -109,7 +110,12 @@ fn table(out: &mut String, table: &Table) -> std::fmt::Result {
     writeln!(out, "\n**{}**\n\n| {} |", text(&table.caption), head.join(" | "))?;
     writeln!(out, "|---|{}", "---:|".repeat(head.len().saturating_sub(1)))?;
     for row in &table.rows {
-        let cells: Vec<_> = row.cells.iter().map(|cell| text(cell)).collect();
+        // On a page a second line is smaller print; here it is in brackets.
+        let cell = |cell: &String| match cell.split_once('\n') {
+            Some((value, interval)) => format!("{} ({})", text(value), text(interval)),
+            None => text(cell),
+        };
+        let cells: Vec<_> = row.cells.iter().map(cell).collect();
         writeln!(out, "| {} | {} |", text(&row.name), cells.join(" | "))?;
     }
     Ok(())
@@ -131,7 +137,7 @@ fn parts(of: &[Part]) -> String {
 }
 
 /// `raw` so that Markdown shows it as it is, on one line.
-fn text(raw: &str) -> String {
+pub(crate) fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in one_line(raw).chars() {
         match c {

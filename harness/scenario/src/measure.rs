@@ -24,6 +24,19 @@ pub enum Kind {
 
 use Kind::{Bool, Double, Duration, Group, Int, Open};
 
+/// A 95 % interval.
+const INTERVAL: Kind = Group(&[("low", Duration), ("high", Duration)]);
+
+/// The 95 % intervals of a distribution. One has no value where too few
+/// independent samples speak of it.
+const INTERVALS: Kind = Group(&[
+    ("p50", INTERVAL),
+    ("p90", INTERVAL),
+    ("p99", INTERVAL),
+    ("p999", INTERVAL),
+    ("mean", INTERVAL),
+]);
+
 /// A distribution of durations.
 const LATENCIES: Kind = Group(&[
     ("count", Int),
@@ -33,6 +46,19 @@ const LATENCIES: Kind = Group(&[
     ("p999", Duration),
     ("max", Duration),
     ("mean", Duration),
+]);
+
+/// The same with intervals.
+const SAMPLED: Kind = Group(&[
+    ("count", Int),
+    ("p50", Duration),
+    ("p90", Duration),
+    ("p99", Duration),
+    ("p999", Duration),
+    ("max", Duration),
+    ("mean", Duration),
+    ("effectiveSamples", Int),
+    ("interval", INTERVALS),
 ]);
 
 /// A distribution over all operations whose end is known, and over the
@@ -45,7 +71,9 @@ const LATENCIES_AND_OK: Kind = Group(&[
     ("p999", Duration),
     ("max", Duration),
     ("mean", Duration),
-    ("ok", LATENCIES),
+    ("effectiveSamples", Int),
+    ("interval", INTERVALS),
+    ("ok", SAMPLED),
 ]);
 
 /// What is measured of a `load` or `seed` step, under the step's name.
@@ -76,7 +104,7 @@ pub const STEP: Kind = Group(&[
             ("lost", Int),
             ("duplicated", Int),
             ("unacknowledged", Int),
-            ("lag", LATENCIES),
+            ("lag", SAMPLED),
         ]),
     ),
     (

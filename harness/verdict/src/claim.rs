@@ -112,15 +112,46 @@ fn decide(
             claim.refuted.text(),
             values([&claim.confirmed, &claim.refuted], paths)
         )),
-        (Answer::No, Answer::No) => open(format!(
-            "The numbers lie between what would confirm the claim and what would refute it: {}",
-            because(&claim.confirmed, "does not hold, nor does what refutes", cell, paths)
-        )),
+        (Answer::No, Answer::No) => open(straddling(claim, cell, paths).unwrap_or_else(|| {
+            format!(
+                "The numbers lie between what would confirm the claim and what would refute it: {}",
+                because(&claim.confirmed, "does not hold, nor does what refutes", cell, paths)
+            )
+        })),
         (other @ (Answer::NoData(_) | Answer::Error(_)), _) => {
             open(unanswered("What would confirm the claim", &claim.confirmed, other, paths))
         }
         (_, other) => open(unanswered("What would refute the claim", &claim.refuted, other, paths)),
     }
+}
+
+/// Why neither of the two holds, if one reads one end of an interval and one
+/// the other: then the threshold lies between the ends.
+fn straddling(claim: &Compiled, cell: &CellMeasurements, paths: &Paths) -> Option<String> {
+    let (confirmed, refuted) = (claim.confirmed.reads(), claim.refuted.reads());
+    let other_end = |path: &String| {
+        let (of, end) = path.rsplit_once('.')?;
+        let other = match end {
+            "low" => "high",
+            "high" => "low",
+            _ => return None,
+        };
+        let (group, statistic) = of.split_once(".interval.")?;
+        let there = refuted.contains(&format!("{of}.{other}"));
+        there.then(|| (of.to_owned(), group.to_owned(), statistic.to_owned()))
+    };
+    let (of, group, statistic) = confirmed.iter().find_map(other_end)?;
+    let value = |name: String| paths.get(&name).map(|value| value.to_string());
+    let (low, high) = (value(format!("{of}.low"))?, value(format!("{of}.high"))?);
+    let n = value(format!("{group}.count"))?;
+    let worth = value(format!("{group}.effectiveSamples"))
+        .map(|worth| format!(", for the mean as good as {worth} independent ones"))
+        .unwrap_or_default();
+    Some(format!(
+        "The threshold lies inside the 95 % interval of {group}.{statistic}, {low} to {high} (n = {n}{worth}): \
+         this run cannot tell on which side of it the true value is; a longer run could. {}",
+        because(&claim.confirmed, "does not hold, nor does what refutes", cell, paths)
+    ))
 }
 
 /// What `expression` evaluates to, if it looks at anything that was measured.
@@ -165,6 +196,14 @@ fn unanswered(what: &str, expression: &Expression, answer: Answer, paths: &Paths
 
 /// `no data for write.delivery.lag.p99`, or why there is none.
 fn absence(path: &str, paths: &Paths) -> String {
+    if let Some((group, end)) = path.split_once(".interval.") {
+        let statistic = end.split('.').next().unwrap_or(end);
+        if let Some(n) = paths.get(&format!("{group}.count")) {
+            return format!(
+                "no 95 % interval for {group}.{statistic}: of its n = {n} samples, too few are independent of each other"
+            );
+        }
+    }
     let siblings = path.rsplit_once('.').map(|(group, _)| format!("{group}.count"));
     match siblings.and_then(|count| paths.get(&count)) {
         Some(count) => format!("too few samples for {path} (n = {count})"),

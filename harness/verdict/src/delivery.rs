@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::{Sorted, Summary};
+use crate::interval::add_intervals;
 
 /// Notifications of a step's writes. One is due for each acknowledged write
 /// and each subscriber that was there when the step began.
@@ -59,7 +60,8 @@ pub(crate) fn acknowledged(trace: &&Trace) -> bool {
     trace.kind.leaves_its_id() && trace.outcome == Outcome::Ok
 }
 
-/// Holds the receipts against what was due to `subscribers`; none if no write
+/// Holds the receipts of `traces`, which are in the order of their intended
+/// starts, against what was due to `subscribers`; none if no write
 /// was acknowledged or nobody listened: nothing then says that nothing was lost.
 pub(crate) fn delivery<'a>(
     traces: impl Iterator<Item = &'a Trace>,
@@ -91,9 +93,27 @@ pub(crate) fn delivery<'a>(
     }
     found.expected = found.acknowledged * found.subscribers;
     found.lost = found.expected.saturating_sub(found.delivered);
-    let lags = Sorted::from(lags);
-    found.lag = lags.summary();
-    (found.expected > 0).then_some((found, lags))
+    let sorted = Sorted::from(lags.clone());
+    found.lag = sorted.summary();
+    add_intervals(&mut found.lag, &lags, &sorted);
+    (found.expected > 0).then_some((found, sorted))
+}
+
+/// Lags of `traces`, in their order: each acknowledged write's first receipt by
+/// each of `subscribers`.
+pub(crate) fn lags<'a>(traces: impl Iterator<Item = &'a Trace>, subscribers: u32) -> Vec<i64> {
+    let mut lags = Vec::new();
+    let mut heard = Vec::new();
+    for trace in traces.filter(acknowledged) {
+        heard.clear();
+        for receipt in trace.receipts.iter().filter(|receipt| receipt.subscriber < subscribers) {
+            if !heard.contains(&receipt.subscriber) {
+                heard.push(receipt.subscriber);
+                lags.push(receipt.received.signed_since(trace.intended));
+            }
+        }
+    }
+    lags
 }
 
 /// How many subscribers received `trace`'s notification.

@@ -8,6 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::interval::Intervals;
 use crate::value::Nanos;
 
 /// A share as a fraction, so that ranks are computed without rounding.
@@ -57,6 +58,14 @@ pub struct Summary {
     /// The arithmetic mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<Nanos>,
+    /// How many independent samples would tell the mean as well. None for what
+    /// has no intervals, and where neighbours depend on each other over too
+    /// long a time to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_samples: Option<u64>,
+    /// 95 % intervals; none for what has none, such as the generator's lateness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Intervals>,
 }
 
 /// One point of a cumulative distribution.
@@ -191,7 +200,14 @@ impl Sorted {
             p999: self.percentile(P999),
             max: self.max(),
             mean: self.mean(),
+            effective_samples: None,
+            interval: None,
         }
+    }
+
+    /// The samples, in rising order.
+    pub(crate) fn samples(&self) -> &[i64] {
+        &self.0
     }
 
     /// The cumulative distribution up to the 99.9th percentile, denser towards

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`value`] | a measured value, with its unit and as text |
 //! | [`distribution`] | percentiles that exist only where there are samples |
+//! | [`interval`] | how sure the percentiles are |
 //! | [`measure`] | everything measured in one cell, by step |
 //! | [`outcome`] | operations by how they ended, and at which rate they were sent |
 //! | [`delivery`] | lost, duplicated and late notifications; coverage of the join |
@@ -19,13 +20,18 @@
 //! | [`expression`] | a claim's CEL expression, and what it reads |
 //! | [`claim`] | one claim judged for one cell |
 //! | `resumed` | what a reader must know of a run that was resumed |
+//! | [`compare`](mod@compare) | two runs held against each other |
+//! | [`conditions`] | where the conditions of two runs differ |
 //! | [`validity`] | what forbids to judge at all |
 //! | [`mod@judge`] | a whole run, from its folder |
 
 pub mod claim;
+pub mod compare;
+pub mod conditions;
 pub mod delivery;
 pub mod distribution;
 pub mod expression;
+pub mod interval;
 pub mod judge;
 pub mod measure;
 pub mod outcome;
@@ -39,6 +45,7 @@ pub mod validity;
 pub mod value;
 pub mod waterfall;
 
+pub use compare::{Comparison, compare};
 pub use judge::{JudgeError, Judged, exit_code, judge, judge_claims};
 pub use measure::{CellMeasurements, StepMeasurements};
 pub use value::{Nanos, Value};

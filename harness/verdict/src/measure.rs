@@ -190,7 +190,7 @@ pub(crate) fn subscribers_of(step: &StepRecord) -> Option<u32> {
 }
 
 /// How many subscribers listened when `name` began.
-fn subscribers_before(cell: &CellRecord, name: &str) -> u32 {
+pub(crate) fn subscribers_before(cell: &CellRecord, name: &str) -> u32 {
     let earlier = cell.steps.iter().take_while(|step| step.name != name);
     earlier.filter(|step| step.verb == "subscribe").filter_map(subscribers_of).sum()
 }
@@ -235,10 +235,14 @@ fn measure_ledger<'a>(
     traces: impl Iterator<Item = &'a Trace> + Clone,
     subscribers: u32,
 ) -> StepMeasurements {
-    let (response, responses) = outcome::latency(traces.clone(), outcome::response);
-    let (service, services) = outcome::latency(traces.clone(), outcome::service);
-    let (lateness, _) = outcome::latency(traces.clone(), outcome::lateness);
-    let (delivery, lags) = delivery::delivery(traces.clone(), subscribers).unzip();
+    // The ledger is in the order in which operations ended; what depends on
+    // its neighbours is wanted in the order in which they were due.
+    let mut due: Vec<&Trace> = traces.clone().collect();
+    due.sort_by_key(|trace| trace.intended);
+    let in_order = || due.iter().copied();
+    let (response, responses) = outcome::latency(in_order(), outcome::response);
+    let (service, services) = outcome::latency(in_order(), outcome::service);
+    let (delivery, lags) = delivery::delivery(in_order(), subscribers).unzip();
     let distributions = Distributions { response: responses, service: services, lag: lags };
     StepMeasurements {
         name: name.to_owned(),
@@ -248,7 +252,7 @@ fn measure_ledger<'a>(
         rate: outcome::rate(traces.clone()),
         response,
         service,
-        lateness: lateness.all,
+        lateness: outcome::lateness_of(traces.clone()),
         delivery,
         coverage: delivery::coverage(traces.clone(), subscribers),
         timeline: timeline(traces, &distributions),

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::{Sorted, Summary};
+use crate::interval::add_intervals;
 use crate::measure::Nanoseconds;
 
 /// Operations of a step by how they ended.
@@ -120,7 +121,13 @@ pub fn rate<'a>(traces: impl Iterator<Item = &'a Trace>) -> Option<RateOfOps> {
     Some(RateOfOps { intended: 1e9 / interval, achieved: sent as f64 * 1e9 / span })
 }
 
-/// One latency of `traces`, as `of` measures it.
+/// How late the generator was, without intervals: a limit of the harness.
+pub(crate) fn lateness_of<'a>(traces: impl Iterator<Item = &'a Trace>) -> Summary {
+    Sorted::from(traces.filter_map(lateness).collect::<Vec<_>>()).summary()
+}
+
+/// One latency of `traces`, which are in the order of their intended starts,
+/// as `of` measures it.
 pub(crate) fn latency<'a>(
     traces: impl Iterator<Item = &'a Trace>,
     of: impl Fn(&Trace) -> Nanoseconds,
@@ -134,8 +141,17 @@ pub(crate) fn latency<'a>(
             }
         }
     }
-    let all = Sorted::from(all);
-    (Latency { all: all.summary(), ok: Sorted::from(ok).summary() }, all)
+    let sorted = Sorted::from(all.clone());
+    let mut whole = sorted.summary();
+    add_intervals(&mut whole, &all, &sorted);
+    // Mostly, every operation is acknowledged: then both are the same.
+    if ok.len() == all.len() {
+        return (Latency { all: whole.clone(), ok: whole }, sorted);
+    }
+    let good = Sorted::from(ok.clone());
+    let mut acknowledged = good.summary();
+    add_intervals(&mut acknowledged, &ok, &good);
+    (Latency { all: whole, ok: acknowledged }, sorted)
 }
 
 /// From the intended start until the end was known.
@@ -149,6 +165,6 @@ pub(crate) fn service(trace: &Trace) -> Nanoseconds {
 }
 
 /// How late the generator was.
-pub(crate) fn lateness(trace: &Trace) -> Nanoseconds {
+fn lateness(trace: &Trace) -> Nanoseconds {
     Some(trace.sent?.signed_since(trace.intended))
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::delivery::{Coverage, Delivery};
 use crate::distribution::Summary;
+use crate::interval::STATISTICS;
 use crate::measure::{CellMeasurements, StepMeasurements};
 use crate::outcome::{Latency, Ops};
 use crate::server::Servers;
@@ -172,9 +173,21 @@ fn summary(at: &mut Place<'_>, of: Option<&Summary>) {
     at.length("mean", of.and_then(|s| s.mean));
 }
 
+/// A distribution that has intervals.
+fn sampled(at: &mut Place<'_>, of: Option<&Summary>) {
+    summary(at, of);
+    at.count("effectiveSamples", of.and_then(|s| s.effective_samples));
+    let intervals = of.and_then(|s| s.interval.as_ref());
+    for (name, _) in STATISTICS {
+        let range = intervals.and_then(|found| found.get(name));
+        at.length(&format!("interval.{name}.low"), range.map(|r| r.low));
+        at.length(&format!("interval.{name}.high"), range.map(|r| r.high));
+    }
+}
+
 fn latency(at: &mut Place<'_>, of: Option<&Latency>) {
-    summary(at, of.map(|l| &l.all));
-    at.group("ok", of.map(|l| &l.ok), summary);
+    sampled(at, of.map(|l| &l.all));
+    at.group("ok", of.map(|l| &l.ok), sampled);
 }
 
 fn delivery(at: &mut Place<'_>, of: Option<&Delivery>) {
@@ -185,7 +198,7 @@ fn delivery(at: &mut Place<'_>, of: Option<&Delivery>) {
     at.count("lost", of.map(|d| d.lost));
     at.count("duplicated", of.map(|d| d.duplicated));
     at.count("unacknowledged", of.map(|d| d.unacknowledged));
-    at.group("lag", of.map(|d| &d.lag), summary);
+    at.group("lag", of.map(|d| &d.lag), sampled);
 }
 
 fn coverage(at: &mut Place<'_>, of: Option<&Coverage>) {

@@ -72,7 +72,11 @@ fn stored(step: &StepMeasurements, name: &str) -> Option<String> {
 }
 
 fn latency(step: &StepMeasurements, name: &str) -> Option<String> {
-    let (group, leaf) = name.rsplit_once('.')?;
+    // Of an end of an interval, the statistic is what a sentence is about.
+    let (group, leaf, ends) = match name.split_once(".interval.") {
+        Some((group, end)) => (group, end.split_once('.')?.0, true),
+        None => name.rsplit_once('.').map(|(group, leaf)| (group, leaf, false))?,
+    };
     let lag = step.delivery.as_ref().map(|delivery| &delivery.lag);
     let (of, unit, done) = match group {
         "response" => (&step.response.all, "operation", "ended within"),
@@ -97,6 +101,11 @@ fn latency(step: &StepMeasurements, name: &str) -> Option<String> {
         _ => return None,
     };
     let text = format!("{share} of the {} {done} {} of {since}", several(of.count, unit), length?);
+    let range = of.interval.as_ref().and_then(|found| found.get(leaf)).filter(|_| ends);
+    let text = match range {
+        Some(range) => format!("{text} (95 % interval {} to {})", range.low, range.high),
+        None => text,
+    };
     let one = leaf == "max";
     Some(if one { text } else { text.replace(" was ", " were ").replace(" its ", " their ") })
 }

@@ -5,6 +5,7 @@ pub mod assets;
 pub mod bench;
 pub mod calibrate;
 pub mod clean;
+pub mod compare;
 pub mod completions;
 pub mod lab;
 pub mod list;

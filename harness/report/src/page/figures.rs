@@ -1,11 +1,12 @@
 //! Plots with their words, and the tables that belong to them.
 
 use kab_verdict::StepMeasurements;
+use kab_verdict::distribution::Summary;
 use kab_verdict::value::{grouped, percent};
 use kab_verdict::waterfall::{Chain, Segment};
 
 use super::{Row, Table, or_no_data, several};
-use crate::plot::{self, Plot, PlotError};
+use crate::plot::{self, Plot, PlotError, Whisker};
 
 /// A plot with its words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +52,11 @@ pub(super) fn distribution(step: &StepMeasurements) -> Result<Vec<Figure>, PlotE
             ("service", time.service_curve.as_slice()),
         ];
         let mut legend = legend;
+        let mut sure = whiskers(0, response);
+        sure.extend(whiskers(1, service));
         if time.lag_curve.len() > 1 {
             curves.push(("lag", &time.lag_curve));
+            sure.extend(step.delivery.iter().flat_map(|found| whiskers(2, &found.lag)));
             legend.push(("s3", "lag to the subscriber".to_owned()));
         }
         figures.push(Figure {
@@ -63,14 +67,25 @@ pub(super) fn distribution(step: &StepMeasurements) -> Result<Vec<Figure>, PlotE
                 or_no_data(service.p99)
             ),
             caption: format!(
-                "Over {n}. Each curve ends where only one sample in a thousand, or a single one, lies beyond it: here at {}.",
+                "Over {n}. Each curve ends where only one sample in a thousand, or a single one, lies beyond it: here at {}. \
+                 Upright lines are 95 % intervals of the percentiles; one that is missing has too few independent samples.",
                 percent(time.response_curve.last().map_or(0.0, |point| point.quantile))
             ),
             legend,
-            plot: plot::percentiles(&curves)?,
+            plot: plot::percentiles(&curves, &sure)?,
         });
     }
     Ok(figures)
+}
+
+/// The intervals of the percentiles of curve number `curve`.
+fn whiskers(curve: usize, of: &Summary) -> Vec<Whisker> {
+    let found = of.interval.clone().unwrap_or_default();
+    let of = [(0.5, found.p50), (0.9, found.p90), (0.99, found.p99), (0.999, found.p999)];
+    let drawn = of
+        .into_iter()
+        .filter_map(|(quantile, range)| range.map(|range| Whisker { curve, quantile, range }));
+    drawn.collect()
 }
 
 /// Latency and outcomes over the time of the step.

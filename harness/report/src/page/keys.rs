@@ -58,7 +58,7 @@ pub(super) fn tiles(step: &StepMeasurements) -> Vec<Tile> {
     tiles.push(tile(
         "response, 99th percentile",
         percentile(step.response.all.p99, &step.response.all, 100),
-        format!("half within {}", percentile(step.response.all.p50, &step.response.all, 2)),
+        half_and_interval(&step.response.all),
         false,
     ));
     match &step.delivery {
@@ -66,7 +66,7 @@ pub(super) fn tiles(step: &StepMeasurements) -> Vec<Tile> {
             tiles.push(tile(
                 "lag to the subscriber, 99th percentile",
                 percentile(found.lag.p99, &found.lag, 100),
-                format!("half within {}", percentile(found.lag.p50, &found.lag, 2)),
+                half_and_interval(&found.lag),
                 false,
             ));
             let due = format!("of {} due", several(found.expected, "notification"));
@@ -87,19 +87,35 @@ pub(super) fn tiles(step: &StepMeasurements) -> Vec<Tile> {
     tiles
 }
 
-/// The latencies of `step` in numbers.
+/// The median of `of`, and how sure its 99th percentile is.
+fn half_and_interval(of: &Summary) -> String {
+    let half = format!("half within {}", percentile(of.p50, of, 2));
+    match of.interval.as_ref().and_then(|found| found.p99) {
+        Some(range) => format!("95 % interval {} to {}; {half}", range.low, range.high),
+        None if of.p99.is_some() => format!("no interval: too few independent samples; {half}"),
+        None => half,
+    }
+}
+
+/// The latencies of `step` in numbers. Below a percentile stands its 95 %
+/// interval.
 pub(super) fn latencies(step: &StepMeasurements) -> Table {
-    let head = ["", "n", "p50", "p90", "p99", "p99.9", "max", "mean"];
-    let mut table = Table::new("Latencies", &head);
+    let head = ["", "n", "independent", "p50", "p90", "p99", "p99.9", "max", "mean"];
+    let mut table = Table::new("Latencies, each with its 95 % interval", &head);
     let mut row = |name: &str, of: &Summary| {
+        let sure = |text: String, statistic: &str| {
+            let range = of.interval.as_ref().and_then(|found| found.get(statistic));
+            range.map_or(text.clone(), |range| format!("{text}\n{} to {}", range.low, range.high))
+        };
         let cells = vec![
             grouped(of.count),
-            percentile(of.p50, of, 2),
-            percentile(of.p90, of, 10),
-            percentile(of.p99, of, 100),
-            percentile(of.p999, of, 1_000),
+            of.effective_samples.map_or_else(|| "–".to_owned(), grouped),
+            sure(percentile(of.p50, of, 2), "p50"),
+            sure(percentile(of.p90, of, 10), "p90"),
+            sure(percentile(of.p99, of, 100), "p99"),
+            sure(percentile(of.p999, of, 1_000), "p999"),
             or_no_data(of.max),
-            or_no_data(of.mean),
+            sure(or_no_data(of.mean), "mean"),
         ];
         table.row(name, cells);
     };

@@ -5,7 +5,7 @@ use kab_verdict::Judged;
 /// What a hostile reader should know before using a number.
 pub(super) fn limits(judged: &Judged) -> Vec<String> {
     let mut limits = vec![
-        "Every percentile is of this run alone. There is no confidence interval yet: how much another run would differ is not known.".to_owned(),
+        "Every percentile and its interval are of this run alone: how much another run would differ, by caches, placement or neighbours, is not known.".to_owned(),
         "A percentile is given only where at least one sample is expected beyond it; “n < 1,000” stands for one that has too few.".to_owned(),
         "A notification counts as lost if it was not received by the end of the run; whether it would have come later is not known.".to_owned(),
         "Lags and segments compare clock readings of processes on one machine (CLOCK_MONOTONIC): they hold no network between machines.".to_owned(),

@@ -77,6 +77,8 @@ pub struct Page {
     pub command: String,
     /// What identifies the run's input.
     pub input: Vec<(String, String)>,
+    /// How intervals were made, in a sentence or two.
+    pub method: String,
     /// What this report does not show.
     pub limits: Vec<String>,
     /// Version of the kab that made the report.
@@ -186,6 +188,10 @@ impl Page {
             programs: conditions::programs(record),
             command: conditions::command(record),
             input: conditions::input(record),
+            method: format!(
+                "{} “Independent” is how many independent samples would tell the mean as well (batch means).",
+                kab_verdict::interval::METHOD
+            ),
             limits: limits::limits(judged),
             rendered_by: env!("CARGO_PKG_VERSION"),
         })

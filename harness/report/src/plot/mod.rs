@@ -17,7 +17,7 @@ pub use bars::{chain, swatch};
 pub use histogram::histogram;
 pub use lines::{MOST, Unit, line_class, lines};
 pub use overtime::{latency, outcomes};
-pub use percentiles::percentiles;
+pub use percentiles::{Whisker, percentiles};
 
 use plotters::style::RGBColor;
 
@@ -157,7 +157,7 @@ mod tests {
             quantile: 0.5,
             value: kab_verdict::Nanos(5_000_000),
         }];
-        let plot = percentiles(&[("response", &curve)]).unwrap();
+        let plot = percentiles(&[("response", &curve)], &[]).unwrap();
         for drawing in [plot.wide, plot.narrow] {
             assert!(!drawing.content.contains('#'), "{}", drawing.content);
             assert!(drawing.content.contains("var(--s1)"));

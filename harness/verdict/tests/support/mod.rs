@@ -146,6 +146,27 @@ impl Synthetic {
         run
     }
 
+    /// The same with noise that is always the same: the store and the watch take
+    /// exponentially distributed times on top, and the store `later` microseconds.
+    pub fn noisy(n: u64, later: u64) -> Self {
+        let mut run = Self::new(1);
+        for i in 0..n {
+            let store = PLAIN.store + noise(2 * i) + later;
+            let parts = Parts { store, watch: PLAIN.watch + noise(2 * i + 1), ..PLAIN };
+            run.write(parts, Outcome::Ok);
+        }
+        run.schedule(n);
+        run
+    }
+
+    /// Gives the run a scenario that it can be judged by.
+    pub fn judgeable(&mut self) {
+        self.scenario = SCENARIO.into();
+        self.record.scenario.set.clear();
+        let loaded = kab_scenario::load_text("x", SCENARIO.into(), None, &[]).unwrap();
+        self.record.scenario.sha256 = loaded.sha256;
+    }
+
     /// What the load step says it scheduled.
     pub fn schedule(&mut self, n: u64) {
         self.step_mut("write").results.insert("scheduled".into(), n.into());
@@ -319,6 +340,16 @@ impl Synthetic {
             lines(&cell.store_path(), store);
         }
     }
+}
+
+/// Exponentially distributed with mean 1,000, from a hash of `i` (SplitMix64).
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn noise(i: u64) -> u64 {
+    let mut z = (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let share = ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64;
+    (-1_000.0 * (1.0 - share).ln()) as u64
 }
 
 fn lines<T: Serialize + Clone + Send + 'static>(path: &Path, values: &[T]) {

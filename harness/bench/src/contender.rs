@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::stage::Stage;
+use crate::stage::Site;
 use crate::task::Task;
 use crate::worker::WorkerConfig;
 
@@ -70,22 +70,19 @@ impl Tool {
     }
 
     /// How it is told to do `task`; none if it cannot.
-    pub fn start(
-        self,
-        program: PathBuf,
-        task: Task,
-        stage: &Stage,
-        round: &Round,
-    ) -> Option<Start> {
-        let authorization = format!("Authorization: Bearer {}", stage.token);
+    pub fn start(self, program: PathBuf, task: Task, site: &Site, round: &Round) -> Option<Start> {
+        let authorization = match &site.token {
+            Some(token) => format!("Authorization: Bearer {token}"),
+            // A header of a like length: nobody is to have less to send.
+            None => format!("Authorization: Bearer {}", "t".repeat(900)),
+        };
         let text = |parts: &[&str]| parts.iter().map(OsString::from).collect::<Vec<_>>();
         let start = |args| Some(Start { program: program.clone(), args, env: Vec::new() });
         match (self, task) {
             (Self::Kab | Self::KabHttp1, _) => {
                 let http2 = self == Self::Kab;
                 let config = WorkerConfig {
-                    kubeconfig: stage.kubeconfig.clone(),
-                    namespace: stage.namespace().to_owned(),
+                    target: site.target.clone(),
                     task,
                     http2,
                     connections: if http2 { 4 } else { 32 },
@@ -100,14 +97,14 @@ impl Tool {
                 let streams = (in_flight / 4).max(1).to_string();
                 let mut args =
                     text(&["-H", &authorization, "-H", "Content-Type: application/json"]);
-                args.extend(["-d".into(), stage.body.clone().into()]);
+                args.extend(["-d".into(), site.body.clone().into()]);
                 args.extend(text(&["-n", &count.to_string(), "-c", "4", "-m", &streams]));
-                args.push(stage.url.clone().into());
+                args.push(site.url.clone().into());
                 start(args)
             }
-            (Self::H2load, Task::Get { count, in_flight }) => {
+            (Self::H2load, Task::Get { count, in_flight } | Task::NullGet { count, in_flight }) => {
                 let streams = (in_flight / 4).max(1).to_string();
-                let url = format!("{}/{}", stage.url, round.known);
+                let url = format!("{}/{}", site.url, round.known);
                 let n = count.to_string();
                 start(text(&["-H", &authorization, "-n", &n, "-c", "4", "-m", &streams, &url]))
             }
@@ -117,10 +114,12 @@ impl Tool {
                 let creates = task.creates();
                 if creates {
                     args.extend(text(&["-m", "POST", "-T", "application/json", "-D"]));
-                    args.push(stage.body.clone().into());
+                    args.push(site.body.clone().into());
                 }
                 match task {
-                    Task::Create { count, in_flight } | Task::Get { count, in_flight } => {
+                    Task::Create { count, in_flight }
+                    | Task::Get { count, in_flight }
+                    | Task::NullGet { count, in_flight } => {
                         args.extend(text(&[
                             "-n",
                             &count.to_string(),
@@ -139,28 +138,28 @@ impl Tool {
                     ])),
                 }
                 let url = if creates {
-                    stage.url.clone()
+                    site.url.clone()
                 } else {
-                    format!("{}/{}", stage.url, round.known)
+                    format!("{}/{}", site.url, round.known)
                 };
                 args.push(url.into());
                 start(args)
             }
-            (Self::Wrk, Task::Get { in_flight, .. }) => {
-                let url = format!("{}/{}", stage.url, round.known);
+            (Self::Wrk, Task::Get { in_flight, .. } | Task::NullGet { in_flight, .. }) => {
+                let url = format!("{}/{}", site.url, round.known);
                 let c = in_flight.to_string();
                 start(text(&["-H", &authorization, "-t", "1", "-c", &c, "-d", "8s", &url]))
             }
             (Self::ClientGo, Task::Create { count, in_flight }) => {
                 let (n, c) = (count.to_string(), in_flight.to_string());
                 let args = text(&["create", "-n", &n, "-c", &c]);
-                let env = vec![("KUBECONFIG", stage.kubeconfig.clone().into())];
+                let env = vec![("KUBECONFIG", site.kubeconfig()?.into())];
                 Some(Start { program, args, env })
             }
             (Self::ClientGo, Task::Rate { per_second, seconds }) => {
                 let (rate, dur) = (per_second.to_string(), format!("{seconds}s"));
                 let args = text(&["create", "-rate", &rate, "-dur", &dur]);
-                let env = vec![("KUBECONFIG", stage.kubeconfig.clone().into())];
+                let env = vec![("KUBECONFIG", site.kubeconfig()?.into())];
                 Some(Start { program, args, env })
             }
             _ => None,

@@ -24,12 +24,14 @@ pub mod worker;
 
 use std::path::PathBuf;
 
+use kab_calibrate::null::{NullError, NullServer, Program};
+use kab_calibrate::server::ServerConfig;
 use kab_lab::assets::Assets;
 use kab_lab::process::{ProcessError, Supervisor};
 use kab_lab::progress::Progress;
 
 use contender::{ALL, Round};
-use stage::{Stage, StageError};
+use stage::{Site, Stage, StageError};
 use table::Row;
 use task::Task;
 
@@ -54,6 +56,9 @@ pub enum BenchError {
     /// The server.
     #[error(transparent)]
     Stage(#[from] StageError),
+    /// The null server.
+    #[error(transparent)]
+    Null(#[from] NullError),
     /// A tool.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -87,6 +92,11 @@ pub async fn compare(
 ) -> Result<Vec<Vec<Row>>, BenchError> {
     let supervisor = Supervisor::new()?;
     let stage = Stage::set(assets, &comparison.dir, &supervisor, progress).await?;
+    let null_dir = comparison.dir.join("null");
+    let config = ServerConfig { tls: true, ..ServerConfig::default() };
+    let program = Program::kab(comparison.own.clone());
+    let null = NullServer::start(&program, &config, &null_dir, &supervisor).await?;
+    let null_site = Site::null(&null, &null_dir)?;
     let mut tables = Vec::new();
     let mut seed = 0;
     let dir = |name: &str| {
@@ -100,13 +110,19 @@ pub async fn compare(
     let warm = Task::Create { count: 500, in_flight: 8 };
     let round = Round { dir: dir("warm")?, seed, known: String::new() };
     let known = kab_load::Todos::new("bench", 0, 1).map(|todos| todos.code(0)).unwrap_or_default();
-    if let Some(start) = contender::Tool::Kab.start(comparison.own.clone(), warm, &stage, &round) {
-        let seen = measure::run(&start, &stage, &round, &supervisor).await?;
+    if let Some(start) =
+        contender::Tool::Kab.start(comparison.own.clone(), warm, &stage.site, &round)
+    {
+        let seen = measure::run(&start, &stage.site, &round, &supervisor).await?;
         if let Some(how) = seen.failed {
             return Err(BenchError::Own { how, said: seen.said.join("\n") });
         }
     }
     for &task in &comparison.tasks {
+        let site = match task {
+            Task::NullGet { .. } => &null_site,
+            _ => &stage.site,
+        };
         let found = ALL
             .into_iter()
             .filter_map(|tool| Some((tool, tool.find(&comparison.folders, &comparison.own)?)));
@@ -121,15 +137,16 @@ pub async fn compare(
                 let (row, tool, program) = &mut rows[place];
                 let name = format!("run-{seed}");
                 let round = Round { dir: dir(&name)?, seed, known: known.clone() };
-                let Some(start) = tool.start(program.clone(), task, &stage, &round) else {
+                let Some(start) = tool.start(program.clone(), task, site, &round) else {
                     continue;
                 };
                 progress.say(&format!("{}: {}", task.title(), tool.name()));
-                row.runs.push(measure::run(&start, &stage, &round, &supervisor).await?);
+                row.runs.push(measure::run(&start, site, &round, &supervisor).await?);
             }
         }
         tables.push(rows.into_iter().map(|(row, ..)| row).filter(|r| !r.runs.is_empty()).collect());
     }
+    null.stop().await?;
     stage.local.stop_now().await;
     Ok(tables)
 }

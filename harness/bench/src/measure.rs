@@ -8,7 +8,7 @@ use procfs::{CurrentSI, KernelStats};
 use serde::Serialize;
 
 use crate::contender::{Round, Start};
-use crate::stage::Stage;
+use crate::stage::Site;
 use crate::task::PATIENCE;
 
 /// What was seen.
@@ -25,6 +25,8 @@ pub struct Seen {
     pub other_cpu_seconds: f64,
     /// Entities more than before, by the server's count.
     pub created: u64,
+    /// Operations done by the tool's own word, where it runs by time.
+    pub done: Option<u64>,
     /// What the tool itself printed last.
     pub said: Vec<String>,
     /// How it ended, if not with status 0.
@@ -37,17 +39,17 @@ pub struct Seen {
 /// If it cannot be started.
 pub async fn run(
     start: &Start,
-    stage: &Stage,
+    site: &Site,
     round: &Round,
     supervisor: &Supervisor,
 ) -> Result<Seen, ProcessError> {
-    let entities = stage.entities().await.unwrap_or(0);
+    let entities = site.entities().await.unwrap_or(0);
     let log = round.dir.join("said.log");
     let mut spec = ChildSpec::new("contender", &start.program, log).args(&start.args).unannounced();
     for (name, value) in &start.env {
         spec = spec.env(name, value);
     }
-    let (server, machine, own) = (server_cpu(stage), machine_cpu(), own_cpu());
+    let (server, machine, own) = (server_cpu(site), machine_cpu(), own_cpu());
     let began = Mono::now();
     let child = supervisor.spawn(spec)?;
     let ended = match tokio::time::timeout(PATIENCE, child.ended()).await {
@@ -56,21 +58,22 @@ pub async fn run(
     };
     let wall = Mono::now().since(began);
     let tool = ended.cpu.unwrap_or_default().as_secs_f64();
-    let server = server_cpu(stage) - server;
+    let server = server_cpu(site) - server;
     let other = machine_cpu() - machine - server - tool - (own_cpu() - own);
     Ok(Seen {
         wall_seconds: wall.as_secs_f64(),
         tool_cpu_seconds: tool,
         server_cpu_seconds: server,
         other_cpu_seconds: other.max(0.0),
-        created: stage.entities().await.unwrap_or(0).saturating_sub(entities),
+        created: site.entities().await.unwrap_or(0).saturating_sub(entities),
+        done: ended.log_tail.iter().find_map(|line| wrk_requests(line)),
         failed: (!ended.success()).then(|| ended.to_string()),
         said: ended.log_tail,
     })
 }
 
-fn server_cpu(stage: &Stage) -> f64 {
-    stage.local.pids().into_values().map(process_cpu).sum()
+fn server_cpu(site: &Site) -> f64 {
+    site.pids.iter().copied().map(process_cpu).sum()
 }
 
 fn process_cpu(pid: u32) -> f64 {
@@ -94,4 +97,21 @@ fn machine_cpu() -> f64 {
 #[allow(clippy::cast_precision_loss)]
 fn seconds(ticks: u64) -> f64 {
     ticks as f64 / procfs::ticks_per_second() as f64
+}
+
+/// wrk's `  12345 requests in 8.00s, 1.2MB read`: it can only be told how long.
+fn wrk_requests(line: &str) -> Option<u64> {
+    let (count, rest) = line.trim().split_once(' ')?;
+    rest.starts_with("requests in ").then(|| count.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrk_requests;
+
+    #[test]
+    fn what_wrk_says_it_did() {
+        assert_eq!(wrk_requests("  20416 requests in 8.01s, 40.5MB read"), Some(20416));
+        assert_eq!(wrk_requests("Requests/sec:   2548.9"), None);
+    }
 }

@@ -8,6 +8,7 @@ use kab_backend::client::connect;
 use kab_backend::deploy::access::{Rule, grant};
 use kab_backend::deploy::{DeployError, DeploySpec, apply, await_served};
 use kab_backend::entity::{CRD_NAME, GROUP, KIND, PLURAL, Todo, VERSION};
+use kab_calibrate::null::NullServer;
 use kab_lab::assets::Assets;
 use kab_lab::local::{LabError, Local, LocalSpec};
 use kab_lab::process::Supervisor;
@@ -15,6 +16,8 @@ use kab_lab::progress::Progress;
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::config::Kubeconfig;
+
+use crate::worker::Target;
 
 /// The namespace of all entities.
 const NAMESPACE: &str = "bench";
@@ -56,15 +59,68 @@ pub enum StageError {
 pub struct Stage {
     /// The control plane.
     pub local: Local,
-    client: Client,
-    /// Kubeconfig of the account.
-    pub kubeconfig: PathBuf,
-    /// Its token.
-    pub token: String,
+    /// Where the tools are sent.
+    pub site: Site,
+}
+
+/// Where tools are sent, and as whom.
+pub struct Site {
     /// URL of the collection.
     pub url: String,
+    /// The account's token, if one is needed.
+    pub token: Option<String>,
     /// A create's body, with `generateName`, as a file.
     pub body: PathBuf,
+    /// The same for kab.
+    pub target: Target,
+    /// The server's processes.
+    pub pids: Vec<u32>,
+    /// Who counts the entities; nobody on a server that keeps none.
+    client: Option<Client>,
+}
+
+impl Site {
+    /// The kubeconfig of the account, if there is one.
+    pub fn kubeconfig(&self) -> Option<&Path> {
+        match &self.target {
+            Target::Cluster { kubeconfig, .. } => Some(kubeconfig),
+            Target::Null { .. } => None,
+        }
+    }
+
+    /// The null server's site; its files are in `dir`.
+    ///
+    /// # Errors
+    /// If the body cannot be written.
+    pub fn null(server: &NullServer, dir: &Path) -> Result<Self, StageError> {
+        let ready = server.ready();
+        let body = dir.join("body.json");
+        std::fs::write(&body, new_todo())
+            .map_err(|source| StageError::File { path: body.clone(), source })?;
+        let address = ready.address;
+        Ok(Self {
+            url: format!(
+                "https://{address}/apis/{GROUP}/{VERSION}/namespaces/{NAMESPACE}/{PLURAL}"
+            ),
+            token: None,
+            body,
+            target: Target::Null {
+                address,
+                ca: ready.ca.clone().unwrap_or_default(),
+                namespace: NAMESPACE.to_owned(),
+            },
+            pids: vec![server.pid()],
+            client: None,
+        })
+    }
+
+    /// How many entities there are; none if nobody counts them.
+    pub async fn entities(&self) -> Option<u64> {
+        let todos: Api<Todo> = Api::namespaced(self.client.clone()?, NAMESPACE);
+        let list = todos.list(&ListParams::default().limit(1)).await.ok()?;
+        let here = list.items.len() as u64;
+        Some(here + u64::try_from(list.metadata.remaining_item_count.unwrap_or(0)).unwrap_or(0))
+    }
 }
 
 impl Stage {
@@ -104,20 +160,15 @@ impl Stage {
         let body = dir.join("bench/body.json");
         std::fs::write(&body, new_todo())
             .map_err(|source| StageError::File { path: body.clone(), source })?;
-        Ok(Self { local, client, kubeconfig, token, url, body })
-    }
-
-    /// The namespace of all entities.
-    pub const fn namespace(&self) -> &'static str {
-        NAMESPACE
-    }
-
-    /// How many entities there are; none if the server does not say.
-    pub async fn entities(&self) -> Option<u64> {
-        let todos: Api<Todo> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let list = todos.list(&ListParams::default().limit(1)).await.ok()?;
-        let here = list.items.len() as u64;
-        Some(here + u64::try_from(list.metadata.remaining_item_count.unwrap_or(0)).unwrap_or(0))
+        let site = Site {
+            url,
+            token: Some(token),
+            body,
+            target: Target::Cluster { kubeconfig, namespace: NAMESPACE.to_owned() },
+            pids: local.pids().into_values().collect(),
+            client: Some(client),
+        };
+        Ok(Self { local, site })
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Row {
     #[serde(skip)]
     which: Tool,
     #[serde(skip)]
-    creates: bool,
+    counted: bool,
 }
 
 /// Median, lowest and highest.
@@ -33,8 +33,8 @@ impl Row {
     /// No runs yet.
     pub fn new(tool: Tool, task: Task) -> Self {
         let (name, title) = (tool.name().to_owned(), task.title());
-        let (operations, creates) = (task.operations(), task.creates());
-        Self { tool: name, task: title, runs: Vec::new(), operations, which: tool, creates }
+        let (operations, counted) = (task.operations(), task.creates());
+        Self { tool: name, task: title, runs: Vec::new(), operations, which: tool, counted }
     }
 
     fn range(&self, of: impl Fn(&Seen) -> f64) -> Option<Range> {
@@ -45,7 +45,7 @@ impl Row {
 
     /// Operations that a run completed: counted by the server where it can.
     fn done(&self, seen: &Seen) -> f64 {
-        let done = if self.creates { seen.created } else { self.operations };
+        let done = if self.counted { seen.created } else { seen.done.unwrap_or(self.operations) };
         // Counts of a bench are far below 2^53.
         #[allow(clippy::cast_precision_loss)]
         let done = done as f64;

@@ -22,6 +22,14 @@ pub enum Task {
         /// For so long.
         seconds: u64,
     },
+    /// The same reads, of the null server: it does next to nothing, so that the
+    /// tool's own cost shows.
+    NullGet {
+        /// How often.
+        count: u64,
+        /// At a time.
+        in_flight: u32,
+    },
     /// Read one small object again and again, as fast as `in_flight` allows.
     Get {
         /// How often.
@@ -46,13 +54,18 @@ impl Task {
                 format!("create {per_second}/s for {seconds} s, open loop")
             }
             Self::Get { count, in_flight } => format!("get {count}, {in_flight} in flight"),
+            Self::NullGet { count, in_flight } => {
+                format!("get {count} of the null server over TLS, {in_flight} in flight")
+            }
         }
     }
 
     /// Operations it consists of.
     pub fn operations(self) -> u64 {
         match self {
-            Self::Create { count, .. } | Self::Get { count, .. } => count,
+            Self::Create { count, .. } | Self::Get { count, .. } | Self::NullGet { count, .. } => {
+                count
+            }
             // Rates of the bench are whole numbers.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             Self::Rate { per_second, seconds } => per_second as u64 * seconds,

@@ -1,6 +1,7 @@
 //! kab's own part in the comparison: a process that does one task with the
 //! engine, ledger and all, and prints what the engine says of it.
 
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +18,9 @@ use kab_load::{
     Arrivals, Closed, Deadlines, Identities, Keys, LoadError, LoadSpec, LoadSummary, Mix,
     Popularity, Schedule, ThinkTime, Todos, Until, Waiting, Work, run_load,
 };
-use kab_wire::Protocol;
+use kab_wire::{Peer, Protocol};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
 use crate::task::{SIZE, Task};
@@ -26,10 +29,8 @@ use crate::task::{SIZE, Task};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerConfig {
-    /// Whom to be.
-    pub kubeconfig: PathBuf,
-    /// Where the entities go.
-    pub namespace: String,
+    /// Whom to ask.
+    pub target: Target,
     /// What to do.
     pub task: Task,
     /// HTTP/2, or HTTP/1.1.
@@ -40,6 +41,57 @@ pub struct WorkerConfig {
     pub seed: u64,
     /// The ledger.
     pub ledger: PathBuf,
+}
+
+/// Whom to ask.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Target {
+    /// A cluster, as an account of it.
+    Cluster {
+        /// The account's kubeconfig.
+        kubeconfig: PathBuf,
+        /// Where the entities go.
+        namespace: String,
+    },
+    /// The null server, over TLS.
+    Null {
+        /// Where it listens.
+        address: SocketAddr,
+        /// The certificate of its authority, as PEM.
+        ca: String,
+        /// Where the entities would go.
+        namespace: String,
+    },
+}
+
+impl Target {
+    async fn peer(&self, protocol: Protocol) -> Result<Peer, WorkerError> {
+        match self {
+            Self::Cluster { kubeconfig, .. } => Ok(peer(kubeconfig, protocol).await?),
+            Self::Null { address, ca, .. } => {
+                let bad = |why: &dyn std::fmt::Display| WorkerError::Task(why.to_string());
+                let mut roots = rustls::RootCertStore::empty();
+                for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
+                    let certificate = certificate.map_err(|e| bad(&e))?;
+                    roots.add(certificate).map_err(|e| bad(&e))?;
+                }
+                let provider = Arc::new(rustls::crypto::ring::default_provider());
+                let tls = rustls::ClientConfig::builder_with_provider(provider)
+                    .with_safe_default_protocol_versions()
+                    .map_err(|e| bad(&e))?
+                    .with_root_certificates(roots)
+                    .with_no_client_auth();
+                Ok(Peer::plain(*address, protocol).with_tls(Arc::new(tls)))
+            }
+        }
+    }
+
+    fn namespace(&self) -> &str {
+        match self {
+            Self::Cluster { namespace, .. } | Self::Null { namespace, .. } => namespace,
+        }
+    }
 }
 
 /// What the engine says.
@@ -86,7 +138,7 @@ pub async fn work(config: &WorkerConfig) -> Result<WorkerReport, WorkerError> {
     let bad = |why: &dyn std::fmt::Display| WorkerError::Task(why.to_string());
     let todos = Todos::new("bench", config.seed, SIZE).map_err(|e| bad(&e))?;
     let api_version = format!("{GROUP}/{VERSION}");
-    let dialect = CustomResource::namespaced(&api_version, KIND, &config.namespace, PLURAL);
+    let dialect = CustomResource::namespaced(&api_version, KIND, config.target.namespace(), PLURAL);
     let (arrivals, mix) = arrivals(config.task, &bad)?;
     let spec = LoadSpec {
         work: Work {
@@ -96,7 +148,7 @@ pub async fn work(config: &WorkerConfig) -> Result<WorkerReport, WorkerError> {
             existing: Some(todos),
             deadlines: Deadlines::all(Duration::from_secs(30)),
             identities: Identities::ONE,
-            peers: vec![peer(&config.kubeconfig, protocol).await?],
+            peers: vec![config.target.peer(protocol).await?],
             dialect: Arc::new(dialect),
             nonce: config.seed,
             first_sequence: 0,
@@ -137,7 +189,7 @@ fn arrivals(
             let schedule = Schedule::constant(per_second, duration).map_err(|e| bad(&e))?;
             (Arrivals::Open(schedule), Mix::creates())
         }
-        Task::Get { count, in_flight } => {
+        Task::Get { count, in_flight } | Task::NullGet { count, in_flight } => {
             let draws = Draws::new(0, "bench/keys");
             let keys = Keys::new(NonZeroU64::MIN, Popularity::Uniform, draws);
             let draws = Draws::new(0, "bench/mix");

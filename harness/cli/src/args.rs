@@ -192,6 +192,8 @@ pub enum BenchTask {
     Rate,
     /// 20,000 reads of one object, 32 in flight.
     Get,
+    /// 200,000 reads of kab's own null server, 32 in flight.
+    Null,
 }
 
 impl Bench {
@@ -201,6 +203,7 @@ impl Bench {
             (BenchTask::Create, Task::Create { count: 5_000, in_flight: 32 }),
             (BenchTask::Rate, Task::Rate { per_second: 200.0, seconds: 30 }),
             (BenchTask::Get, Task::Get { count: 20_000, in_flight: 32 }),
+            (BenchTask::Null, Task::NullGet { count: 200_000, in_flight: 32 }),
         ];
         let wanted = |name: &BenchTask| self.only.is_empty() || self.only.contains(name);
         all.into_iter().filter(|(name, _)| wanted(name)).map(|(_, task)| task).collect()

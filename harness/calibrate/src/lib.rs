@@ -15,9 +15,9 @@
 //! | [`machine`] | whether the machine had a core to give |
 //! | [`check`] | properties: what must have been measured, and whether it was |
 //! | [`suite`] | all properties, one trial after the other |
-//! | `ceiling` | the highest rate that is kept |
+//! | [`ceiling`] | the highest rate that is kept |
 
-mod ceiling;
+pub mod ceiling;
 pub mod check;
 pub mod engine;
 pub mod machine;
@@ -31,6 +31,7 @@ use kab_evidence::calibration::Calibration;
 use kab_evidence::clock;
 use kab_lab::progress::Progress;
 
+use ceiling::Found;
 pub use null::{NullServer, Program};
 pub use suite::Suite;
 pub use trial::{CalibrateError, Court};
@@ -46,8 +47,9 @@ pub async fn calibrate(
 ) -> Result<Calibration, CalibrateError> {
     let at = clock::wall();
     let court = Court::new(program)?;
-    let findings = suite.findings(&court, progress).await?;
-    let ceiling = suite.ceiling(&court, progress).await?;
+    let mut findings = suite.findings(&court, progress).await?;
+    let Found { ceiling, finding } = suite.ceiling(&court, progress).await?;
+    findings.push(finding);
     Ok(Calibration {
         kab_version: env!("CARGO_PKG_VERSION").to_owned(),
         optimised: !cfg!(debug_assertions),

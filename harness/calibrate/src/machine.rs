@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::{io, thread};
+use std::{fmt, io, thread};
 
 use kab_evidence::clock::Mono;
 use kab_verdict::value::{percent, significant};
@@ -50,16 +50,7 @@ impl MachineLoad {
             return Some("no core was free: there is only one for kab and the server".to_owned());
         }
         let others = self.foreign_cores >= FOREIGN_LIMIT || self.steal >= STEAL_LIMIT;
-        (others && self.waited >= WAITED_LIMIT).then(|| {
-            format!(
-                "no core was free: kab or its server waited for one {} of the time, while {} of {} \
-                 were busy with something else and the hypervisor took {}",
-                percent(self.waited),
-                significant(self.foreign_cores),
-                self.cores,
-                percent(self.steal),
-            )
-        })
+        (others && self.waited >= WAITED_LIMIT).then(|| format!("no core was free: {self}"))
     }
 
     /// A machine that does nothing else.
@@ -73,6 +64,20 @@ impl MachineLoad {
     #[cfg(test)]
     pub(crate) const fn busy() -> Self {
         Self { foreign_cores: 1.8, waited: 0.2, ..Self::quiet() }
+    }
+}
+
+impl fmt::Display for MachineLoad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "kab or its server waited for a processor {} of the time, while {} of {} were busy with \
+             something else and the hypervisor took {}",
+            percent(self.waited),
+            significant(self.foreign_cores),
+            self.cores,
+            percent(self.steal),
+        )
     }
 }
 

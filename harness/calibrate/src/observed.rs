@@ -11,7 +11,7 @@ use kab_evidence::record::{CellRecord, StepRecord, Validity};
 use kab_verdict::{CellMeasurements, StepMeasurements};
 
 use crate::machine::MachineLoad;
-use crate::server::evidence::{self, Seen, Witness};
+use crate::server::evidence::{self, Absence, Seen, Witness};
 
 /// The name of the one step of every calibration.
 pub const STEP: &str = "calibrate";
@@ -25,6 +25,8 @@ pub struct Observed {
     pub measured: StepMeasurements,
     /// Requests that the server saw.
     pub seen: Vec<Seen>,
+    /// When the server was gone.
+    pub absences: Vec<Absence>,
     /// When the server's script began; none if there is no evidence of it.
     pub origin: Option<Mono>,
     /// What the machine did meanwhile.
@@ -46,16 +48,17 @@ impl Observed {
         let cell = cell(scheduled);
         let measured = CellMeasurements::read(folder, &cell)?;
         let ledger = jsonl::read(&folder.ops_path())?.values;
-        let (mut seen, mut origin) = (Vec::new(), None);
+        let (mut seen, mut absences, mut origin) = (Vec::new(), Vec::new(), None);
         for line in evidence::read(server)? {
             match line {
                 Witness::Request(request) => seen.push(request),
+                Witness::Gone(absence) => absences.push(absence),
                 Witness::Began { origin: at } => origin = Some(at),
                 _ => {}
             }
         }
         let measured = measured.step(STEP).cloned().unwrap_or_default();
-        Ok(Self { ledger, measured, seen, origin, machine })
+        Ok(Self { ledger, measured, seen, absences, origin, machine })
     }
 }
 

@@ -3,14 +3,14 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kab_evidence::calibration::{Ceiling, Finding};
+use kab_evidence::calibration::Finding;
 use kab_lab::progress::Progress;
 use kab_load::Schedule;
 use kab_load::draw::Draws;
 use kab_scenario::unit::Span;
 use kab_verdict::value::grouped;
 
-use crate::ceiling;
+use crate::ceiling::{self, Found};
 use crate::check::{self, Asked, Standstill};
 use crate::engine::{Load, Transport};
 use crate::observed::Observed;
@@ -111,7 +111,7 @@ impl Suite {
         Ok(findings)
     }
 
-    /// The machine's ceiling; none if not even the lowest rate was kept.
+    /// The machine's ceiling.
     ///
     /// # Errors
     /// If a trial could not be carried out.
@@ -119,7 +119,7 @@ impl Suite {
         self,
         court: &Court,
         progress: &dyn Progress,
-    ) -> Result<Option<Ceiling>, CalibrateError> {
+    ) -> Result<Found, CalibrateError> {
         ceiling::search(court, self.lasting(secs(3.0)), progress).await
     }
 
@@ -238,7 +238,7 @@ impl Suite {
         let words = "gone for 0.5 s after 0.5 s";
         let trial = Trial::constant(RATE, secs(2.0), words, script, over)?;
         let (asked, observed) = trial.hear(court).await?;
-        Ok(called(check::gone(&asked, &observed, down), &format!("over {}", over.name())))
+        Ok(called(check::gone(&asked, &observed), &format!("over {}", over.name())))
     }
 
     async fn bound(self, court: &Court) -> Result<Finding, CalibrateError> {

@@ -115,7 +115,10 @@ impl Case {
                 because.push(excuse);
                 Status::Invalid
             }
-            _ => Status::Fail,
+            _ => {
+                because.push(machine.to_string());
+                Status::Fail
+            }
         };
         Finding {
             property: property.to_owned(),

@@ -11,7 +11,7 @@ use kab_evidence::ledger::{OpKind, OpRecord, Outcome};
 use super::Asked;
 use crate::machine::MachineLoad;
 use crate::observed::{Observed, STEP};
-use crate::server::evidence::{Seen, Witness};
+use crate::server::evidence::{Absence, Seen, Witness};
 
 pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -23,6 +23,7 @@ pub(crate) struct Engine {
     pub due: Vec<Mono>,
     pub ledger: Vec<OpRecord>,
     pub seen: Vec<Seen>,
+    pub absences: Vec<Absence>,
     pub machine: MachineLoad,
 }
 
@@ -46,6 +47,7 @@ impl Engine {
             due: Vec::new(),
             ledger: Vec::new(),
             seen: Vec::new(),
+            absences: Vec::new(),
             machine: MachineLoad::quiet(),
         };
         for (i, offset) in (0..).zip(offsets) {
@@ -97,6 +99,7 @@ impl Engine {
         let server = JsonlWriter::append_to(&path).unwrap();
         server.append(Witness::Began { origin: self.start });
         self.seen.iter().for_each(|seen| server.append(Witness::Request(seen.clone())));
+        self.absences.iter().for_each(|absence| server.append(Witness::Gone(*absence)));
         server.finish().unwrap();
         let scheduled = self.due.len() as u64;
         Observed::read(&folder, &path, scheduled, self.machine).unwrap()

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::TcpListener as StdListener;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::ServerError;
+use super::evidence::{Absence, Witness};
 use super::script::nanos;
 use super::serve::Server;
 
@@ -39,16 +41,45 @@ pub(super) async fn listen(server: &Arc<Server>) -> Result<(), ServerError> {
     let first = server.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
     let mut listener = first.map_or_else(|| bind(server), Ok)?;
     for (from, until) in down {
-        tokio::select! {
-            ended = take(server, listener) => ended?,
-            () = server.timer.wait_until(from) => {}
+        let left = tokio::select! {
+            ended = take(server, listener) => return ended,
+            left = instant(server, from) => left,
+        };
+        // With the future that took them, all connections are cut by now, and
+        // the socket that listened is closed. Their tasks let go of them when
+        // they have their turn.
+        while server.connections.load(Ordering::Acquire) > 0 {
+            tokio::task::yield_now().await;
         }
-        // With the future that took them, all connections are gone by now, and
-        // so is the socket that listened.
+        let closed = Mono::now();
         server.timer.wait_until(until).await;
+        let back = Mono::now();
         listener = bind(server)?;
+        server.notebook.note(Witness::Gone(Absence { left, closed, back }));
     }
     take(server, listener).await
+}
+
+/// Waits for `at`, and says when it was over.
+async fn instant(server: &Server, at: Mono) -> Mono {
+    server.timer.wait_until(at).await;
+    Mono::now()
+}
+
+/// Counts a connection for as long as it is there.
+struct Counted<'a>(&'a AtomicU64);
+
+impl<'a> Counted<'a> {
+    fn new(all: &'a AtomicU64) -> Self {
+        all.fetch_add(1, Ordering::Release);
+        Self(all)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
 }
 
 fn bind(server: &Server) -> Result<StdListener, ServerError> {
@@ -86,6 +117,8 @@ async fn take(server: &Arc<Server>, listener: StdListener) -> Result<(), ServerE
 }
 
 async fn connection(server: &Arc<Server>, stream: TcpStream) -> io::Result<()> {
+    // Let go of after the stream, which the rest of this has.
+    let _counted = Counted::new(&server.connections);
     stream.set_nodelay(true)?;
     if server.config.script.reset.is_some() || !server.config.script.down.is_empty() {
         // Closing is then a reset.

@@ -26,6 +26,19 @@ pub struct Seen {
     pub status: Option<u16>,
 }
 
+/// When the server was gone. A script says when it should be; on a busy machine
+/// it goes and comes a little later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Absence {
+    /// Until then it was there.
+    pub left: Mono,
+    /// From then on it had no connection, and refused new ones.
+    pub closed: Mono,
+    /// From then on it took connections again; until shortly before it, none.
+    pub back: Mono,
+}
+
 /// One line of the server's evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -35,6 +48,8 @@ pub enum Witness {
         /// The origin of its times.
         origin: Mono,
     },
+    /// The server was gone for a while, as scripted.
+    Gone(Absence),
     /// A request.
     Request(Seen),
     /// An event was given to every watcher.

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Method, Request, Response, StatusCode};
@@ -32,6 +33,8 @@ pub(super) struct Server {
     pub maker: Maker,
     /// The first socket that listens.
     pub listener: Mutex<Option<TcpListener>>,
+    /// Connections that are there.
+    pub connections: AtomicU64,
     play: Mutex<Play>,
     /// Whether anything is written when the server ends.
     keeps_evidence: bool,
@@ -62,6 +65,7 @@ impl Server {
             notebook,
             maker: Maker::new(&config.objects, u32::try_from(identity).unwrap_or(0)),
             listener: Mutex::new(Some(listener)),
+            connections: AtomicU64::new(0),
             play: Mutex::new(Play::new(config.script.clone(), origin)),
             keeps_evidence: config.evidence.is_some(),
             config,

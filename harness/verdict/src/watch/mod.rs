@@ -47,7 +47,9 @@ pub struct Watch {
     pub streams: Streams,
     /// One for each guarantee.
     pub guarantees: Vec<GuaranteeResult>,
-    /// Writes acknowledged, by the ledger.
+    /// Writes acknowledged, by the ledger. Removals are not among them: nothing
+    /// in their answer says which event is theirs. They are due to every watcher
+    /// as soon as one stream shows them.
     pub acknowledged: u64,
     /// Of these, without a known resourceVersion and on no stream: nothing can
     /// be said about their delivery.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use kab_evidence::clock::Mono;
 use kab_evidence::id::OpId;
 use kab_evidence::join::{Joined, Trace};
-use kab_evidence::ledger::{OpKind, Outcome};
+use kab_evidence::ledger::Outcome;
 use kab_evidence::watch::{Described, Revision};
 
 use super::files::WatchFile;
@@ -36,21 +36,15 @@ pub(super) struct Universe {
 /// What the ledger says of its writes.
 pub(super) struct Ledger<'a> {
     by_op: HashMap<OpId, &'a Trace>,
-    /// Writes acknowledged.
+    /// Writes acknowledged, but for removals.
     pub acknowledged: u64,
-}
-
-/// Whether an operation of this kind changes an object.
-const fn writes(kind: OpKind) -> bool {
-    match kind {
-        OpKind::Create => true,
-        OpKind::List => false,
-    }
 }
 
 impl<'a> Ledger<'a> {
     pub fn of(joined: &'a Joined) -> Self {
-        let all = joined.traces.iter().filter(|trace| writes(trace.kind));
+        // A removal's event carries the id of the write before it, and its answer
+        // no revision of its own: it cannot be found among the changes.
+        let all = joined.traces.iter().filter(|trace| trace.kind.leaves_its_id());
         let by_op: HashMap<_, _> = all.map(|trace| (trace.op, trace)).collect();
         let ok = by_op.values().filter(|trace| trace.outcome == Outcome::Ok).count();
         Self { by_op, acknowledged: ok as u64 }
@@ -75,7 +69,7 @@ impl Universe {
         changes.sort_by(|a, b| (a.rv, &a.uid).cmp(&(b.rv, &b.uid)));
         changes.dedup_by(|a, b| (a.rv, &a.uid) == (b.rv, &b.uid));
         let known: HashSet<Revision> = changes.iter().map(|change| change.rv).collect();
-        let unseen = ledger.acknowledged().filter_map(|trace| Some((trace, trace.revision?)));
+        let unseen = ledger.acknowledged().filter_map(|trace| Some((trace, trace.revision?.get())));
         let unseen = unseen.filter(|(_, rv)| !known.contains(rv));
         changes.extend(unseen.map(|(trace, rv)| Change::unseen(trace, rv)));
         changes.sort_by(|a, b| (a.rv, &a.uid).cmp(&(b.rv, &b.uid)));
@@ -91,7 +85,7 @@ impl Universe {
         let mut joined: HashSet<OpId> = HashSet::new();
         for (place, change) in (0..).zip(&mut self.changes) {
             let Some(trace) = change.op.and_then(|op| ledger.by_op.get(&op)) else { continue };
-            if trace.revision.is_none_or(|rv| rv == change.rv) && joined.insert(trace.op) {
+            if trace.revision.is_none_or(|rv| rv.get() == change.rv) && joined.insert(trace.op) {
                 change.intended = Some(trace.intended);
                 if trace.outcome == Outcome::Ok {
                     self.last_acknowledged = Some(place);

@@ -94,6 +94,7 @@ impl Run {
                 outcome: Outcome::Ok,
                 class: "http-201".into(),
                 uid: None,
+                rv: None,
                 bytes_out: 0,
                 bytes_in: 0,
                 detail: None,

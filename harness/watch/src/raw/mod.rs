@@ -23,7 +23,6 @@ pub mod decode;
 mod driver;
 mod fleet;
 mod flock;
-pub mod peer;
 
 /// Tells the thread to end.
 pub(crate) struct Stopper {
@@ -43,7 +42,9 @@ impl Stopper {
 ///
 /// # Errors
 /// If there is no thread, no reactor, or no file for the evidence.
-pub fn start(spec: &WatchSpec, peer: Peer) -> Result<Watchers, WatchError> {
+pub fn start(spec: &WatchSpec, mut peer: Peer) -> Result<Watchers, WatchError> {
+    // What is accepted differs from request to request here.
+    peer.headers.retain(|(name, _)| name != "accept");
     let log = WatchLog::open(&spec.watch_dir, spec.evidence(WatchClient::Raw, true))?;
     let progress = Arc::new(Progress::new(spec.count));
     let stop = Arc::new(AtomicBool::new(false));

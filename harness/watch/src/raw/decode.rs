@@ -68,6 +68,17 @@ pub struct Object<'a> {
     pub message: Option<Cow<'a, str>>,
 }
 
+/// A list, or the metadata of one.
+#[derive(Debug, Deserialize)]
+pub struct List<'a> {
+    /// Its own metadata.
+    #[serde(borrow, default)]
+    pub metadata: Metadata<'a>,
+    /// What is in it; none, which Go writes as `null`, if it is empty.
+    #[serde(borrow, default)]
+    pub items: Option<Vec<Object<'a>>>,
+}
+
 /// The part of an object's metadata that is looked at.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -273,6 +284,16 @@ mod tests {
         let event: WatchEvent<'_> = serde_json::from_str(gone).unwrap();
         assert_eq!((event.kind, event.object.code), (EventType::Error, Some(410)));
         assert_eq!(event.object.reason.as_deref(), Some("Expired"));
+    }
+
+    #[test]
+    fn an_empty_list_may_have_no_items() {
+        for items in ["null", "[]"] {
+            let list = format!(r#"{{"metadata":{{"resourceVersion":"5"}},"items":{items}}}"#);
+            let list: List<'_> = serde_json::from_str(&list).unwrap();
+            assert_eq!(list.metadata.revision(), Some(5));
+            assert_eq!(list.items.iter().flatten().count(), 0);
+        }
     }
 
     #[test]

@@ -8,9 +8,8 @@ use std::time::Duration;
 use kab_evidence::clock::Mono;
 use kab_evidence::watch::{EXPIRED, Revision, StreamEnd, WatchKind, WatchLine, WatchLog, Watcher};
 use kab_wire::{Event, Gone, Head, Method, Request};
-use serde::Deserialize;
 
-use super::decode::{BadBody, EventType, Lines, Metadata, Object, Recent, WatchEvent};
+use super::decode::{BadBody, EventType, Lines, List, Metadata, Object, Recent, WatchEvent};
 use crate::progress::Progress;
 use crate::watchers::WatchError;
 
@@ -353,7 +352,7 @@ impl Flock {
             }
         } else {
             self.listing -= 1;
-            let held = list.items.iter().filter_map(|item| {
+            let held = list.items.iter().flatten().filter_map(|item| {
                 let rv = item.metadata.revision()?;
                 Some((rv, &item.metadata))
             });
@@ -432,15 +431,6 @@ impl Flock {
         self.settle();
         Ok(self.log.finish()?)
     }
-}
-
-/// A list, or its metadata.
-#[derive(Deserialize)]
-struct List<'a> {
-    #[serde(borrow, default)]
-    metadata: Metadata<'a>,
-    #[serde(borrow, default)]
-    items: Vec<Object<'a>>,
 }
 
 fn revision(meta: &Metadata<'_>) -> Result<Revision, BadBody> {

@@ -55,7 +55,10 @@ pub async fn connect(path: &Path) -> Result<Client, ClientError> {
 }
 
 /// The current context of the kubeconfig at `path`.
-pub(crate) async fn config(path: &Path) -> Result<Config, ClientError> {
+///
+/// # Errors
+/// If there is none.
+pub async fn config(path: &Path) -> Result<Config, ClientError> {
     let kubeconfig_error = |source: kube::config::KubeconfigError| ClientError::Kubeconfig {
         path: path.to_owned(),
         source: Box::new(source),

@@ -12,6 +12,7 @@
 //!   series.jsonl     sampled metrics
 //!   store.jsonl      what the store held in the end
 //!   spans/*.jsonl    what each process saw
+//!   watch/*.jsonl    what each watch stream received
 //!   logs/*.log       what each process printed
 //! ```
 
@@ -192,6 +193,11 @@ impl CellFolder {
         self.0.join("spans")
     }
 
+    /// One file of streams for each group of watchers.
+    pub fn watch_dir(&self) -> PathBuf {
+        self.0.join("watch")
+    }
+
     /// What each process printed.
     pub fn logs_dir(&self) -> PathBuf {
         self.0.join("logs")
@@ -201,7 +207,7 @@ impl CellFolder {
     /// Written down when a cell ends, it shows later what is missing.
     pub fn inventory(&self) -> Result<BTreeMap<String, u64>, FolderError> {
         let mut lines = BTreeMap::new();
-        for dir in [self.0.clone(), self.spans_dir()] {
+        for dir in [self.0.clone(), self.spans_dir(), self.watch_dir()] {
             let entries = match fs::read_dir(&dir) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 entries => entries.map_err(failed("listing", &dir))?,

@@ -10,6 +10,7 @@
 //! | [`id`] | the operation id that travels with a write |
 //! | [`ledger`] | how each operation ended |
 //! | [`span`] | what each process saw of an operation |
+//! | [`watch`] | what each watch stream received |
 //! | [`join`] | one trace a write, from intended start to delivery |
 //! | [`histogram`] | latency distributions, mergeable without loss |
 //! | [`series`] | sampled metrics on the same clock |
@@ -39,3 +40,4 @@ pub mod resumption;
 pub mod series;
 pub mod span;
 pub mod store;
+pub mod watch;

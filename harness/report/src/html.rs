@@ -24,6 +24,6 @@ impl Report<'_> {
     fn tables(&self) -> Vec<&Table> {
         let page = self.page;
         let all = [&page.ledger, &page.classes, &page.coverage, &page.joins];
-        all.into_iter().filter(|table| !table.rows.is_empty()).collect()
+        all.into_iter().chain(&page.watch).filter(|table| !table.rows.is_empty()).collect()
     }
 }

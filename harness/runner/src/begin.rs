@@ -182,6 +182,7 @@ async fn bring_up<'a>(
         next_sequence: 0,
         seeded: HashMap::new(),
         subscribers: Vec::new(),
+        watchers: Vec::new(),
         acknowledged: Vec::new(),
     };
     cell.note_processes();
@@ -258,8 +259,12 @@ async fn take_down(
     pressure: Pressure,
     series: Result<(), JsonlError>,
 ) -> Result<(), BeginError> {
-    let Cell { folder, recorder, subscribers, ledger, system, local, .. } = cell;
+    let Cell { folder, recorder, subscribers, watchers, ledger, system, local, .. } = cell;
     let mut lost = Vec::new();
+    // Before anything they watch goes away, which would look like a fault.
+    for group in watchers {
+        lost.extend(group.stop().await.err().map(|error| error.to_string()));
+    }
     for (name, ended) in system.stop(FAREWELL).await {
         // By a signal: killed, which is told elsewhere.
         if ended.status.is_some_and(|status| status != 0) {

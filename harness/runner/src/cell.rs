@@ -16,6 +16,7 @@ use kab_lab::local::Local;
 use kab_lab::process::Supervisor;
 use kab_lab::progress::Progress;
 use kab_load::{Subscriber, Todos};
+use kab_watch::Watchers;
 
 use crate::recorder::Recorder;
 use crate::sampler::Pids;
@@ -39,6 +40,7 @@ pub struct Cell<'a> {
     /// What each seed step made, and how many.
     pub(crate) seeded: HashMap<String, (Todos, u64)>,
     pub(crate) subscribers: Vec<Subscriber>,
+    pub(crate) watchers: Vec<Watchers>,
     pub(crate) acknowledged: Vec<OpId>,
 }
 
@@ -103,11 +105,15 @@ impl Cell<'_> {
         }
     }
 
-    /// Waits until every acknowledged write has reached every subscriber, at
-    /// most so long; how many notifications are still missing.
+    /// Waits until every acknowledged write has reached every subscriber and
+    /// every watcher, at most so long; how many notifications are still missing.
     pub async fn undelivered(&self, at_most: Duration) -> usize {
-        let waits = self.subscribers.iter().map(|s| s.await_delivered(&self.acknowledged, at_most));
-        futures::future::join_all(waits).await.into_iter().sum()
+        let told = self.subscribers.iter().map(|s| s.await_delivered(&self.acknowledged, at_most));
+        let seen = self.watchers.iter().map(|w| w.await_delivered(&self.acknowledged, at_most));
+        let (told, seen) =
+            futures::future::join(futures::future::join_all(told), futures::future::join_all(seen))
+                .await;
+        told.into_iter().chain(seen).sum()
     }
 
     /// What the store holds now.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::cost::{Cost, rough, rough_size};
+use crate::model::SubscribeClient;
 use crate::model::{
     Arrivals, Cluster, Component, Condition, Load, Operation, Step, Traffic, Until, Verb, Via,
 };
@@ -116,10 +117,15 @@ fn sentence(step: &Step) -> String {
                 seed.count, seed.payload.size, seed.in_flight
             )
         }
-        Verb::Subscribe(subscribe) => match subscribe.count {
-            1 => "1 subscriber, until the end".to_owned(),
-            count => format!("{count} subscribers, until the end"),
-        },
+        Verb::Subscribe(subscribe) => {
+            let what = match subscribe.client {
+                SubscribeClient::Informer => "subscriber",
+                SubscribeClient::Raw => "bare watch stream",
+                SubscribeClient::Runtime => "kube::runtime watcher",
+            };
+            let plural = if subscribe.count == 1 { "" } else { "s" };
+            format!("{} {what}{plural}, until the end", subscribe.count)
+        }
         Verb::Load(load) => load_sentence(load),
         Verb::Wait(wait) => match wait.until {
             Condition::Delivered => {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use crate::claim::{self, StepFacts};
 use crate::inside;
 use crate::measure;
-use crate::model::Verb;
+use crate::model::{MOST_INFORMERS, Verb};
 use crate::path::Path;
 use crate::problem::{Problem, SHOWN};
 use crate::sense;
@@ -141,6 +141,7 @@ fn order(steps: &[StepView<'_>]) -> Vec<Problem> {
         problems.extend(match step.verb {
             Some(("wait", wait)) => nobody_listens(wait, earlier),
             Some(("check", check)) => nothing_to_check(check, earlier, later),
+            Some(("subscribe", subscribe)) => too_many_informers(subscribe),
             _ => None,
         });
         if let Some(("load", load)) = step.verb {
@@ -164,6 +165,22 @@ fn nobody_listens(wait: &Node, earlier: &[StepView<'_>]) -> Option<Problem> {
     let message = "nobody is listening when this step waits for deliveries";
     let help = "add an earlier step: {name: listen, subscribe: {count: 1}}";
     Some(Problem::new(until.place.first_line(), message).help(help))
+}
+
+/// Whether a subscribe step starts informers, not bare watchers.
+fn starts_informers(subscribe: &Node) -> bool {
+    subscribe.text_at("client").is_none_or(|client| client == "informer")
+}
+
+fn too_many_informers(subscribe: &Node) -> Option<Problem> {
+    let count = subscribe.get("count")?;
+    let most = u64::from(MOST_INFORMERS);
+    let many = count.to_json().as_u64().is_some_and(|count| count > most);
+    (many && starts_informers(subscribe)).then(|| {
+        let message = format!("more than {most} informers are not started");
+        let help = "each is a process of its own; for more watchers, add `client: raw`";
+        Problem::new(count.place.first_line(), message).help(help)
+    })
 }
 
 fn nothing_to_check(
@@ -209,7 +226,9 @@ fn facts(steps: &[Node]) -> Vec<StepFacts<'_>> {
     let mut delivered = unsure;
     let mut facts = Vec::new();
     for step in &steps {
-        delivered |= step.is(&["subscribe"]);
+        delivered |= step
+            .verb
+            .is_some_and(|(verb, subscribe)| verb == "subscribe" && starts_informers(subscribe));
         let Some(name) = step.name else { continue };
         let verb = step.verb.map_or("", |(verb, _)| verb);
         facts.push(StepFacts { name, verb, delivered, checked: unsure || checked.contains(&name) });

@@ -202,8 +202,39 @@ pub const RUN: Kind = Group(&[("valid", Bool)]);
 /// What is known about the machine while the steps ran, under `host`.
 pub const HOST: Kind = Group(&[("foreignCores", Double), ("steal", Double)]);
 
+/// What watch streams received, and which guarantees they kept, under `watch`.
+pub const WATCH: Kind = Group(&[
+    ("expected", Int),
+    ("delivered", Int),
+    ("relisted", Int),
+    ("coalesced", Int),
+    ("cutOff", Int),
+    ("pending", Int),
+    ("lost", Int),
+    ("duplicated", Int),
+    ("watchers", Int),
+    ("openedWatchers", Int),
+    ("opened", Int),
+    ("reconnects", Int),
+    ("relists", Int),
+    ("failedLists", Int),
+    ("expired", Int),
+    ("bookmarks", Int),
+    ("endedEarly", Int),
+    ("ordered", Bool),
+    ("unique", Bool),
+    ("atomic", Bool),
+    ("reliable", Bool),
+    ("resumable", Bool),
+    ("bookmarkable", Bool),
+    ("violations", Int),
+    ("coverage", Double),
+    ("lag", LATENCIES),
+]);
+
 /// The names that are not steps.
-pub const ROOTS: [(&str, Kind); 3] = [("run", RUN), ("host", HOST), ("server", SERVER)];
+pub const ROOTS: [(&str, Kind); 4] =
+    [("run", RUN), ("host", HOST), ("server", SERVER), ("watch", WATCH)];
 
 impl Kind {
     /// What is under `name`.

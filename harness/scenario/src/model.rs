@@ -7,7 +7,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use crate::step::{Check, Condition, Seed, Step, Subscribe, Verb, Wait};
+pub use crate::step::{
+    Check, Condition, MOST_INFORMERS, Seed, Step, Subscribe, SubscribeClient, Verb, Wait,
+};
 pub use crate::traffic::*;
 use crate::unit::Bytes;
 

@@ -139,13 +139,34 @@ const fn eight() -> u32 {
     8
 }
 
-/// Listens for notifications.
+/// Listens for changes of the entities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Subscribe {
-    /// How many subscribers, each with an informer of its own.
-    #[schemars(range(min = 1, max = 100))]
+    /// How many: up to 100 informers, up to 20,000 of the others.
+    #[schemars(range(min = 1, max = 20_000))]
     pub count: u32,
+    /// What listens.
+    #[serde(default)]
+    pub client: SubscribeClient,
+}
+
+/// More informers than this are refused: each is a process of its own.
+pub const MOST_INFORMERS: u32 = 100;
+
+/// What listens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SubscribeClient {
+    /// Subscribers of the system under test, each with an informer of its own:
+    /// a process that watches and notifies.
+    #[default]
+    Informer,
+    /// Bare watch streams of the apiserver, as many on a connection as it
+    /// allows.
+    Raw,
+    /// Clients of the apiserver as operators have them: `kube::runtime::watcher`.
+    Runtime,
 }
 
 /// Waits until something has come true, or for `atMost`.

@@ -13,6 +13,7 @@
 //! | [`outcome`] | operations by how they ended, and at which rate they were sent |
 //! | [`delivery`] | lost, duplicated and late notifications; coverage of the join |
 //! | [`stored`] | the ledger held against the store |
+//! | [`watch`] | what watch streams promise, held against what they gave |
 //! | [`waterfall`] | where the time of a write goes |
 //! | [`timeline`] | the same over the time of the step, for plots |
 //! | [`server`] | what the apiserver and etcd did meanwhile |
@@ -43,6 +44,7 @@ pub mod stored;
 pub mod timeline;
 pub mod validity;
 pub mod value;
+pub mod watch;
 pub mod waterfall;
 
 pub use compare::{Comparison, compare};

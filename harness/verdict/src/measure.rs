@@ -16,6 +16,7 @@ use crate::outcome::{self, Latency, Ops, RateOfOps};
 use crate::server::{AllSeries, OverTime, Servers, over_time, servers};
 use crate::stored::{self, Stored};
 use crate::timeline::{Distributions, Timeline, timeline};
+use crate::watch::{self, Watch};
 use crate::waterfall::{Waterfall, waterfall};
 
 /// A length of time in a trace, in nanoseconds, if both its ends are known.
@@ -42,6 +43,9 @@ pub struct CellMeasurements {
     pub servers_over_time: Option<OverTime>,
     /// How the evidence fitted together.
     pub join: JoinCounts,
+    /// What watch streams received; none if nobody wrote it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
 }
 
 /// How the evidence of a cell fitted together.
@@ -124,6 +128,9 @@ impl CellMeasurements {
         let mut measured = Self::from_joined(cell, &joined, store.as_ref().map(|(ops, _)| ops));
         let (series, series_cut) = AllSeries::read(&folder.series_path())?;
         measured.add_servers(cell, &series);
+        measured.watch = watch::read(folder, &joined)?;
+        let watched = measured.watch.iter().flat_map(|watch| watch.truncated.clone());
+        let watched: Vec<String> = watched.collect();
         let cut = store.is_some_and(|(_, cut)| cut).then(|| folder.store_path());
         let series_cut = series_cut.then(|| folder.series_path());
         let relative =
@@ -134,6 +141,7 @@ impl CellMeasurements {
             .map(|path| relative(path))
             .chain(cut.as_deref().map(relative))
             .chain(series_cut.as_deref().map(relative))
+            .chain(watched)
             .collect();
         Ok(measured)
     }

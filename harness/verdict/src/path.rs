@@ -17,6 +17,8 @@ use crate::stored::Stored;
 use crate::value::{Nanos, Value};
 use crate::waterfall::{ACKNOWLEDGEMENT, Chain, DELIVERY, Segment};
 
+mod watch;
+
 /// Measurements by path. A path without a value was not measured.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Paths(BTreeMap<String, Option<Value>>);
@@ -31,6 +33,7 @@ impl Paths {
         paths.0.insert("host.foreignCores".into(), foreign);
         paths.0.insert("host.steal".into(), host.map(|h| Value::Ratio(h.steal)));
         paths.servers("server", cell.servers.as_ref());
+        watch::put(&mut paths, cell.watch.as_ref());
         for step in &cell.steps {
             paths.step(step);
         }

@@ -71,6 +71,12 @@ pub fn cell_doubts(
             several(measured.join.unfinished, "request")
         ));
     }
+    if let Some(watch) = measured.watch.as_ref().filter(|watch| watch.foreign > 0) {
+        doubts.push(format!(
+            "{} of the watch files can be of none of their watchers.",
+            several(watch.foreign, "line")
+        ));
+    }
     // Times of other parts of the run are on another clock, and what happened
     // there happened to another cell, or to one whose evidence was set aside.
     let events = events_of(events, cell.part);

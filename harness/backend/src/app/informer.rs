@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::outbound::{Outbound, root_cause};
 use super::reflector::{Reflector, Seen};
 use super::spans::Spans;
+use super::watched::Watched;
 use super::{AppError, announce, endpoint, terminated};
 use crate::client::connect;
 use crate::entity::{API_VERSION, KIND, Todo};
@@ -77,7 +78,8 @@ pub(super) async fn run(config: InformerConfig, spans: Arc<Spans>) -> Result<(),
     };
     let stop = terminated()?;
     tokio::spawn(record_all(events, Api::namespaced(client, &config.namespace)));
-    tokio::spawn(Reflector::new(todos, changes, established).run());
+    let watched = Watched::open(config.subscriber, &config.namespace)?;
+    tokio::spawn(Reflector::new(todos, changes, established, watched).run());
     let announced = async {
         // The sender lives as long as the reflector does.
         let _ = watching.await;

@@ -23,6 +23,7 @@ pub mod informer;
 mod outbound;
 mod reflector;
 mod spans;
+mod watched;
 pub mod webhook;
 
 use spans::Spans;

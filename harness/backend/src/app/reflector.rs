@@ -11,10 +11,12 @@ use std::time::Duration;
 use futures::{StreamExt, pin_mut};
 use kab_evidence::clock::Mono;
 use kab_evidence::span::Change;
+use kab_evidence::watch::{StreamEnd, WatchKind};
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use tokio::sync::{mpsc, oneshot};
 
 use super::outbound::root_cause;
+use super::watched::Watched;
 use crate::entity::Todo;
 
 /// How long client-go's reflector waits before it tries again.
@@ -47,6 +49,8 @@ pub(super) struct Reflector {
     /// The last known state of each Todo by name, to notice after a new list
     /// which of them are gone.
     known: HashMap<String, Todo>,
+    /// What it receives, as evidence.
+    watched: Watched,
 }
 
 impl Reflector {
@@ -54,8 +58,9 @@ impl Reflector {
         todos: Api<Todo>,
         out: mpsc::UnboundedSender<Seen>,
         established: oneshot::Sender<()>,
+        watched: Watched,
     ) -> Self {
-        Self { todos, out, established: Some(established), known: HashMap::new() }
+        Self { todos, out, established: Some(established), known: HashMap::new(), watched }
     }
 
     /// Runs until nobody takes the changes any more.
@@ -63,7 +68,10 @@ impl Reflector {
         while !self.out.is_closed() {
             match self.list().await {
                 Ok(revision) => self.follow(revision).await,
-                Err(e) => tracing::warn!(cause = root_cause(&e), "listing failed"),
+                Err(e) => {
+                    self.watched.unlisted(&e);
+                    tracing::warn!(cause = root_cause(&e), "listing failed");
+                }
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -74,6 +82,8 @@ impl Reflector {
     async fn list(&mut self) -> Result<String, kube::Error> {
         let list = self.todos.list(&ListParams::default().match_any()).await?;
         let at = Mono::now();
+        let revision = list.metadata.resource_version.clone().unwrap_or_default();
+        self.watched.listed(at, &revision, &list.items);
         let mut gone = std::mem::take(&mut self.known);
         for todo in list.items {
             gone.remove(todo.name());
@@ -83,25 +93,29 @@ impl Reflector {
         for todo in gone.into_values() {
             self.pass_on(Change::Deleted, todo, at);
         }
-        Ok(list.metadata.resource_version.unwrap_or_default())
+        Ok(revision)
     }
 
     /// Watches from `revision` on until only a new list can help.
     async fn follow(&mut self, mut revision: String) {
         loop {
+            self.watched.asked(&revision);
             let stream = match self.todos.watch(&WatchParams::default(), &revision).await {
                 Ok(stream) => stream,
                 Err(kube::Error::Api(status)) => {
+                    self.watched.ended(StreamEnd::Refused, Some(status.code), &status.message);
                     tracing::warn!(code = status.code, message = status.message, "no watch");
                     return;
                 }
                 // The apiserver is away. It may come back with its history.
                 Err(e) => {
+                    self.watched.ended(StreamEnd::Unconnected, None, &root_cause(&e));
                     tracing::warn!(cause = root_cause(&e), "no watch");
                     tokio::time::sleep(RETRY).await;
                     continue;
                 }
             };
+            self.watched.opened();
             if let Some(established) = self.established.take() {
                 let _ = established.send(());
             }
@@ -120,26 +134,33 @@ impl Reflector {
         pin_mut!(stream);
         let began = Mono::now();
         let mut events = 0_u64;
+        let mut broken = false;
         while let Some(event) = stream.next().await {
             let at = Mono::now();
             events += 1;
-            let (change, todo) = match event {
-                Ok(WatchEvent::Added(todo) | WatchEvent::Modified(todo)) => (Change::Applied, todo),
-                Ok(WatchEvent::Deleted(todo)) => (Change::Deleted, todo),
+            let (kind, change, todo) = match event {
+                Ok(WatchEvent::Added(todo)) => (WatchKind::Added, Change::Applied, todo),
+                Ok(WatchEvent::Modified(todo)) => (WatchKind::Modified, Change::Applied, todo),
+                Ok(WatchEvent::Deleted(todo)) => (WatchKind::Deleted, Change::Deleted, todo),
                 Ok(WatchEvent::Bookmark(bookmark)) => {
                     revision.clone_from(&bookmark.metadata.resource_version);
+                    self.watched.bookmark(at, revision);
                     continue;
                 }
                 // 410: the revision was compacted away.
                 Ok(WatchEvent::Error(status)) => {
+                    self.watched.ended(StreamEnd::Failed, Some(status.code), &status.message);
                     tracing::warn!(code = status.code, message = status.message, "watch ended");
                     return End::Lost;
                 }
                 Err(e) => {
+                    self.watched.ended(StreamEnd::Lost, None, &root_cause(&e));
                     tracing::warn!(cause = root_cause(&e), "watch broke off");
+                    broken = true;
                     break;
                 }
             };
+            self.watched.got(at, kind, &todo);
             revision.clear();
             revision.push_str(todo.revision());
             match change {
@@ -147,6 +168,9 @@ impl Reflector {
                 _ => drop(self.known.insert(todo.name().to_owned(), todo.clone())),
             }
             self.pass_on(change, todo, at);
+        }
+        if !broken {
+            self.watched.ended(StreamEnd::Closed, None, "");
         }
         let nothing = events == 0 && Mono::now().since(began) < VERY_SHORT;
         if nothing { End::Lost } else { End::Closed }

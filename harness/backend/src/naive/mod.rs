@@ -51,6 +51,10 @@ const LOAD: &[Rule] = &[Rule {
     verbs: &["create", "get", "list", "watch", "update", "patch", "delete"],
 }];
 
+/// What bare watchers may do.
+const WATCHER: &[Rule] =
+    &[Rule { group: GROUP, resource: PLURAL, verbs: &["get", "list", "watch"] }];
+
 /// The naive system, and how to make one.
 #[derive(Debug, Clone, Copy)]
 pub struct Naive;
@@ -217,6 +221,15 @@ impl Deployed {
     pub async fn load_account(&self, index: u16) -> Result<PathBuf, DeployError> {
         let (manager, name) = (manager(&self.spec), format!("load-{index}"));
         grant(&self.spec, &self.client, &manager, &name, LOAD).await
+    }
+
+    /// The kubeconfig of an account that may only read and watch the entities:
+    /// an ordinary service account, as that of a load.
+    ///
+    /// # Errors
+    /// If the cluster refuses it.
+    pub async fn watch_account(&self) -> Result<PathBuf, DeployError> {
+        grant(&self.spec, &self.client, &manager(&self.spec), "watcher", WATCHER).await
     }
 
     /// Stops the apps, each in order, `grace` at most; what they saw is then

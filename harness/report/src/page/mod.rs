@@ -9,6 +9,7 @@ mod keys;
 mod limits;
 mod servers;
 mod verdicts;
+mod watch;
 
 use kab_evidence::record::CellRecord;
 use kab_verdict::distribution::Summary;
@@ -63,6 +64,9 @@ pub struct Page {
     pub coverage: Table,
     /// What did not fit together.
     pub joins: Table,
+    /// What watch streams promise and what they gave: guarantees, violations,
+    /// what became of each event, what happened to the streams.
+    pub watch: [Table; 4],
     /// What happened to the run itself, the grave first.
     pub incidents: Vec<EventRow>,
     /// All of it, in order.
@@ -181,6 +185,7 @@ impl Page {
             classes: evidence::classes(steps()),
             coverage: evidence::coverage(steps()),
             joins: evidence::joins(steps()),
+            watch: watch::tables(&record.cells, &judged.cells),
             incidents: events::incidents(judged),
             events: events::all(judged),
             conditions: conditions::conditions(record),

@@ -40,6 +40,12 @@ pub enum StepError {
     /// A subscriber.
     #[error(transparent)]
     Subscriber(#[from] kab_load::SubscriberError),
+    /// Watchers.
+    #[error(transparent)]
+    Watch(#[from] kab_watch::WatchError),
+    /// The watchers' account.
+    #[error(transparent)]
+    Account(#[from] kab_backend::client::ClientError),
     /// The system under test.
     #[error(transparent)]
     System(#[from] kab_backend::deploy::DeployError),
@@ -55,7 +61,7 @@ pub enum StepError {
 pub async fn run(step: &Step, cell: &mut Cell<'_>) -> Result<StepResults, StepError> {
     match &step.verb {
         Verb::Seed(seed) => seed::run(&step.name, seed, cell).await,
-        Verb::Subscribe(subscribe) => subscribe::run(subscribe, cell).await,
+        Verb::Subscribe(subscribe) => subscribe::run(&step.name, subscribe, cell).await,
         Verb::Load(load) => load::run(&step.name, load, cell).await,
         Verb::Wait(wait) => wait::run(wait, cell).await,
         Verb::Check(check) => check::run(check, cell).await,

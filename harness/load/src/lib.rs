@@ -17,9 +17,11 @@
 //! | `pool` | the connections of one identity |
 //! | [`seed`](mod@seed) | a closed loop that must succeed |
 //! | [`summary`] | what it came to, and whether the generator kept up |
+//! | [`capacity`] | the highest rate at which an objective holds |
 //! | [`subscriber`] | who is notified of the changes |
 
 pub mod arrivals;
+pub mod capacity;
 pub mod closed;
 pub mod dialect;
 pub mod draw;

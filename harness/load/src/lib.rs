@@ -23,3 +23,36 @@
 
 pub mod arrivals;
 pub mod capacity;
+pub mod closed;
+pub mod crew;
+pub mod dialect;
+pub mod draw;
+mod engine;
+mod flight;
+pub mod generator;
+pub mod keys;
+pub mod payload;
+mod pool;
+pub mod schedule;
+pub mod seed;
+pub mod subscriber;
+pub mod summary;
+#[cfg(test)]
+mod testing;
+pub mod weighted;
+pub mod work;
+pub mod workload;
+pub mod zipf;
+
+pub use arrivals::Arrivals;
+pub use closed::{Closed, ThinkTime, Until};
+pub use dialect::{CustomResource, Dialect, Gateway};
+pub use generator::{LoadError, LoadSpec, Waiting, run_load};
+pub use keys::{Keys, Popularity};
+pub use payload::Todos;
+pub use schedule::{Schedule, ScheduleError};
+pub use seed::{SeedError, SeedSpec, seed};
+pub use subscriber::{Subscriber, SubscriberError};
+pub use summary::{LoadSummary, Outcomes};
+pub use work::Work;
+pub use workload::{Action, Deadlines, Identities, Mix};

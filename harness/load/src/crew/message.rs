@@ -46,13 +46,6 @@ pub enum News {
         /// Operations of its slice.
         scheduled: u64,
     },
-    /// It is at work.
-    Progress {
-        /// Operations that have come due.
-        reached: u64,
-        /// Those that have ended.
-        ended: u64,
-    },
     /// All its operations have ended.
     Done {
         /// What it came to.
@@ -144,7 +137,6 @@ mod tests {
         let report = Box::new(Report { reached: 7, ..Report::default() });
         for news in [
             News::Ready { clock: "boot".into(), scheduled: 9 },
-            News::Progress { reached: 3, ended: 2 },
             News::Done { report },
             News::Failed { reason: "no".into() },
         ] {

@@ -14,7 +14,6 @@
 //!              <───────  ready {clock, scheduled}
 //!   (once all are ready)
 //!   start {at}                ───────>   first operation due at `at` + offset
-//!              <───────  progress {reached, ended}      (several times a second)
 //!   stop                      ───────>   sends nothing more, awaits what is in flight
 //!              <───────  done {report}   or   failed {reason}
 //! ```

@@ -86,7 +86,6 @@ impl Crew {
                 worker.scheduled = scheduled;
                 Stage::Ready
             }
-            (Stage::Ready, News::Progress { .. }) if started => Stage::Ready,
             (Stage::Ready, News::Done { report }) if started => Stage::Done(report),
             (_, News::Failed { reason }) => Stage::Lost(reason),
             (stage, news) => Stage::Lost(format!("it spoke out of turn: {news:?} when {stage:?}")),
@@ -159,7 +158,6 @@ mod tests {
         let mut crew = Crew::new(2, "boot");
         assert_eq!(crew.hear(1, ready(10)), Next::Wait);
         assert_eq!(crew.hear(0, ready(10)), Next::Start);
-        assert_eq!(crew.hear(0, News::Progress { reached: 1, ended: 0 }), Next::Wait);
         assert_eq!(crew.hear(0, done(10)), Next::Wait);
         assert_eq!(crew.hear(1, done(9)), Next::Over);
         // That the process then ends is no loss.

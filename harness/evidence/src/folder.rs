@@ -178,6 +178,11 @@ impl CellFolder {
         self.0.join("ops.jsonl")
     }
 
+    /// The ledger of a part of the cell, such as a probe or a worker.
+    pub fn ops_part_path(&self, part: &str) -> PathBuf {
+        self.0.join(format!("ops-{part}.jsonl"))
+    }
+
     /// Sampled metrics.
     pub fn series_path(&self) -> PathBuf {
         self.0.join("series.jsonl")

@@ -1,9 +1,13 @@
 //! Latency distributions: HDR histograms of nanoseconds, three significant
 //! digits, one nanosecond to ten minutes. Merging loses nothing.
 
+mod text;
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+
+pub use text::BadHistogram;
 
 /// The longest latency that is told apart; longer ones count as this.
 pub const LONGEST: Duration = Duration::from_secs(600);
@@ -11,7 +15,7 @@ pub const LONGEST: Duration = Duration::from_secs(600);
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// A distribution of durations.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Latencies(Histogram<u64>);
 
 impl Default for Latencies {

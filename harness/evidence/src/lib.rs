@@ -16,6 +16,7 @@
 //! | [`series`] | sampled metrics on the same clock |
 //! | [`exposition`] | the text format in which servers tell their metrics |
 //! | [`store`] | what the store held in the end |
+//! | [`capacity`] | what a search found, and by which probes |
 //! | [`event`] | what happened to the run itself |
 //! | [`record`] | the run record and its versions |
 //! | [`resumption`] | how a run came to be gone on with |
@@ -25,6 +26,7 @@
 //! | [`jsonl`] | append-only JSON lines that survive SIGKILL |
 
 pub mod calibration;
+pub mod capacity;
 pub mod clock;
 pub mod event;
 pub mod exposition;

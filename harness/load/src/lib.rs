@@ -17,10 +17,14 @@
 //! | `pool` | the connections of one identity |
 //! | [`seed`](mod@seed) | a closed loop that must succeed |
 //! | [`summary`] | what it came to, and whether the generator kept up |
+//! | [`crew`] | a load shared by several processes |
+//! | [`capacity`] | the highest rate at which an objective holds |
 //! | [`subscriber`] | who is notified of the changes |
 
 pub mod arrivals;
+pub mod capacity;
 pub mod closed;
+pub mod crew;
 pub mod dialect;
 pub mod draw;
 mod engine;

@@ -13,8 +13,10 @@ use crate::suggest::suggestion;
 pub const FOLDER: &str = "scenarios";
 
 /// The scenarios that kab brings along, so that it works anywhere.
-const BUILT_IN: [(&str, &str); 1] =
-    [("quickstart", include_str!("../../../scenarios/quickstart.yaml"))];
+const BUILT_IN: [(&str, &str); 2] = [
+    ("capacity", include_str!("../../../scenarios/capacity.yaml")),
+    ("quickstart", include_str!("../../../scenarios/quickstart.yaml")),
+];
 
 /// A scenario that can be run by its name.
 #[derive(Debug, Clone)]

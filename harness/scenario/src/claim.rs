@@ -1,6 +1,7 @@
 //! CEL in claims: it must parse, speak of things that are measured, and fit
 //! their types. The last is found by trying it on sample values.
 
+mod scope;
 mod types;
 
 use std::thread;
@@ -10,11 +11,12 @@ use cel::common::ast::Expr;
 use cel::parser::Expression;
 
 use crate::inside;
-use crate::measure;
 use crate::problem::{Problem, SHOWN};
 use crate::source::Place;
 use crate::suggest::suggestion;
 use crate::tree::Node;
+
+pub use scope::Scope;
 
 /// An expression longer than this is a mistake, and slow to parse.
 const LONGEST: usize = 2_000;
@@ -42,11 +44,11 @@ pub struct StepFacts<'a> {
 }
 
 /// What is wrong with `expressions`. Stops once there is enough to do.
-pub fn problems(expressions: &[&Node], steps: &[StepFacts<'_>]) -> Vec<Problem> {
+pub fn problems(expressions: &[&Node], scope: Scope<'_>) -> Vec<Problem> {
     let check = || {
         let mut problems = Vec::new();
         for node in expressions {
-            problems.extend(expression(node, steps));
+            problems.extend(expression(node, scope));
             if problems.len() > SHOWN {
                 break;
             }
@@ -57,7 +59,7 @@ pub fn problems(expressions: &[&Node], steps: &[StepFacts<'_>]) -> Vec<Problem> 
         let checked = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, check);
         let unchecked = || {
             let first = expressions.first().map(|node| node.place.first_line());
-            first.map(|place| Problem::new(place, "the CEL of the claims could not be checked"))
+            first.map(|place| Problem::new(place, "this CEL could not be checked"))
         };
         let checked = checked.ok().and_then(|thread| thread.join().ok());
         checked.unwrap_or_else(|| unchecked().into_iter().collect())
@@ -75,7 +77,7 @@ fn complexity(text: &str) -> usize {
 }
 
 /// What is wrong with the expression in `node`.
-fn expression(node: &Node, steps: &[StepFacts<'_>]) -> Vec<Problem> {
+fn expression(node: &Node, scope: Scope<'_>) -> Vec<Problem> {
     let Some(text) = node.text() else { return Vec::new() };
     if text.len() > LONGEST {
         let message = format!("an expression of {} bytes; at most {LONGEST} are read", text.len());
@@ -90,14 +92,14 @@ fn expression(node: &Node, steps: &[StepFacts<'_>]) -> Vec<Problem> {
             .help("split it into several `needs`"),
         ];
     }
-    let expression = Checked { node, text, steps };
+    let expression = Checked { node, text, scope };
     let program = match Program::compile(text) {
         Ok(program) => program,
         Err(errors) => return vec![expression.not_cel(&errors)],
     };
     let mut problems = Vec::new();
-    if steps.is_empty() {
-        return problems; // what is wrong with the steps comes first
+    if !scope.is_known() {
+        return problems;
     }
     expression.names(&program, program.expression(), &mut Vec::new(), &mut problems);
     if problems.is_empty() {
@@ -109,7 +111,7 @@ fn expression(node: &Node, steps: &[StepFacts<'_>]) -> Vec<Problem> {
 struct Checked<'a> {
     node: &'a Node,
     text: &'a str,
-    steps: &'a [StepFacts<'a>],
+    scope: Scope<'a>,
 }
 
 impl Checked<'_> {
@@ -215,20 +217,12 @@ impl Checked<'_> {
     /// What is wrong with `write.ops.ok`, given its parts.
     fn path(&self, program: &Program, parts: &[(u64, &str)]) -> Option<Problem> {
         let (&(root_id, root), fields) = parts.split_first()?;
-        let step = self.steps.iter().find(|step| step.name == root);
-        let known = measure::ROOTS.iter().find(|(name, _)| *name == root);
-        let mut kind = match (known, step) {
-            (Some((_, kind)), _) => *kind,
-            (None, Some(step)) if ["load", "seed"].contains(&step.verb) => measure::STEP,
-            (None, Some(step)) => {
+        let mut kind = match self.scope.root(root) {
+            Ok(kind) => kind,
+            Err(message) => {
                 let place = self.name_place(program, root_id, root, false);
-                let message = format!("nothing is measured of `{root}`, a `{}` step", step.verb);
-                return Some(Problem::new(place, message).maybe_help(self.known_names(root)));
-            }
-            (None, None) => {
-                let place = self.name_place(program, root_id, root, false);
-                let problem = Problem::new(place, format!("no step is called `{root}`"));
-                return Some(problem.maybe_help(self.known_names(root)));
+                let help = self.scope.known_names(root);
+                return Some(Problem::new(place, message).maybe_help(help));
             }
         };
         let mut above = root.to_owned();
@@ -246,7 +240,7 @@ impl Checked<'_> {
             above = format!("{above}.{field}");
         }
         let (id, field) = *fields.first()?;
-        let missing = step.and_then(|step| match field {
+        let missing = self.scope.step(root).and_then(|step| match field {
             "stored" if !step.checked => {
                 Some(format!("add a later step: {{name: stored, check: {{stored: {root}}}}}"))
             }
@@ -260,11 +254,6 @@ impl Checked<'_> {
             Problem::new(place, format!("`{root}.{field}` is not measured by any step"))
                 .help(missing),
         )
-    }
-
-    fn known_names(&self, wrong: &str) -> Option<String> {
-        let steps = self.steps.iter().filter(|step| ["load", "seed"].contains(&step.verb));
-        suggestion(wrong, steps.map(|step| step.name).chain(measure::ROOTS.map(|(name, _)| name)))
     }
 
     /// Where the name of node `id` stands; a selected field stands behind its dot.

@@ -64,6 +64,16 @@ impl Cost {
                     &traffic.payload.size,
                 )
             }
+            Verb::Search(search) => {
+                let each = search.warm_up.duration() + search.measure.duration();
+                let takes = each.saturating_mul(search.probes());
+                // Every probe may have to be waited for.
+                let settle =
+                    search.settle.as_ref().map_or(Duration::ZERO, |s| s.at_most.duration());
+                let waits = search.load.deadline.duration().saturating_add(settle);
+                let worst = takes.saturating_add(waits.saturating_mul(search.probes()));
+                time(takes, worst).sending(search.operations(), 1.0, &search.load.payload.size)
+            }
             Verb::Wait(wait) => {
                 let most = wait.at_most.duration();
                 match wait.until {

@@ -127,6 +127,18 @@ fn sentence(step: &Step) -> String {
             format!("{} {what}{plural}, until the end", subscribe.count)
         }
         Verb::Load(load) => load_sentence(load),
+        Verb::Search(search) => format!(
+            "from {} up to {}, to {} of itself: at most {} rates, each probed {} x {} after {} of \
+             warm-up; holds if {}",
+            search.rate.from,
+            search.rate.up_to,
+            search.rate.resolution,
+            search.levels(),
+            search.repeats,
+            search.measure,
+            search.warm_up,
+            search.hold.trim()
+        ),
         Verb::Wait(wait) => match wait.until {
             Condition::Delivered => {
                 format!("until every acknowledged write is delivered, at most {}", wait.at_most)

@@ -22,6 +22,7 @@ mod meaning;
 mod path;
 mod read;
 mod scalar;
+mod search;
 mod sense;
 mod shape;
 mod step;

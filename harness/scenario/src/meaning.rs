@@ -4,12 +4,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::claim::{self, StepFacts};
+use crate::claim::{self, Scope, StepFacts};
 use crate::inside;
 use crate::measure;
 use crate::model::{MOST_INFORMERS, Verb};
 use crate::path::Path;
 use crate::problem::{Problem, SHOWN};
+use crate::search;
 use crate::sense;
 use crate::suggest::{quoted, suggestion};
 use crate::tree::{Data, Node};
@@ -63,12 +64,22 @@ pub fn claims(root: &Node) -> Vec<Problem> {
         let needs = claim.get("needs").map(Node::items).unwrap_or_default();
         needs.iter().chain(["confirmed", "refuted"].into_iter().filter_map(|key| claim.get(key)))
     });
-    claim::problems(&expressions.collect::<Vec<_>>(), &facts)
+    let mut problems = claim::problems(&expressions.collect::<Vec<_>>(), Scope::Claim(&facts));
+    let searches = steps.iter().take(MOST).filter_map(|step| step.get("search"));
+    let objectives: Vec<_> = searches.filter_map(|search| search.get("hold")).collect();
+    if !objectives.is_empty() {
+        problems.extend(claim::problems(&objectives, Scope::Probe));
+    }
+    problems
 }
 
 /// Whether claims mean the same in `a` and in `b`, the claims being equal.
 pub fn same_for_claims(a: &Node, b: &Node) -> bool {
-    facts(spec_items(a, "steps")) == facts(spec_items(b, "steps"))
+    let objectives = |root| {
+        let searches = spec_items(root, "steps").iter().filter_map(|step| step.get("search"));
+        searches.map(|search| search.text_at("hold")).collect::<Vec<_>>()
+    };
+    facts(spec_items(a, "steps")) == facts(spec_items(b, "steps")) && objectives(a) == objectives(b)
 }
 
 fn spec_items<'a>(root: &'a Node, key: &str) -> &'a [Node] {
@@ -140,11 +151,18 @@ fn order(steps: &[StepView<'_>]) -> Vec<Problem> {
         let (earlier, later) = steps.split_at(index);
         problems.extend(match step.verb {
             Some(("wait", wait)) => nobody_listens(wait, earlier),
+            Some(("search", search)) => search::sense::problems(search)
+                .or_else(|| nobody_listens(search.get("settle")?, earlier)),
             Some(("check", check)) => nothing_to_check(check, earlier, later),
             Some(("subscribe", subscribe)) => too_many_informers(subscribe),
             _ => None,
         });
         if let Some(("load", load)) = step.verb {
+            problems.extend(sense::problems(load, earlier, later));
+        }
+        if let Some(load) =
+            step.verb.and_then(|(verb, node)| node.get("load").filter(|_| verb == "search"))
+        {
             problems.extend(sense::problems(load, earlier, later));
         }
         if let Some(("seed", seed)) = step.verb {

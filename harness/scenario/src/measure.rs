@@ -196,6 +196,51 @@ const SERVER: Kind = Group(&[
     ("scrapes", Group(&[("apiserver", Int), ("etcd", Int), ("failed", Int), ("cpu", Duration)])),
 ]);
 
+/// What is measured of one probe of a `search` step, for its `hold`. What other
+/// processes see of it is joined only when the run is over.
+pub const PROBE: Kind = Group(&[
+    (
+        "ops",
+        Group(&[
+            ("scheduled", Int),
+            ("sent", Int),
+            ("ok", Int),
+            ("failed", Int),
+            ("indeterminate", Int),
+            ("missed", Int),
+        ]),
+    ),
+    ("rate", Group(&[("intended", Double), ("achieved", Double)])),
+    ("response", LATENCIES_AND_OK),
+    ("service", LATENCIES_AND_OK),
+    ("lateness", LATENCIES),
+]);
+
+/// What is measured of a `search` step, under the step's name.
+pub const SEARCH: Kind = Group(&[
+    (
+        "capacity",
+        Group(&[
+            ("held", Double),
+            ("broke", Double),
+            ("probes", Int),
+            ("contradictions", Int),
+            ("generatorLimited", Bool),
+            ("complete", Bool),
+        ]),
+    ),
+    ("server", SERVER),
+]);
+
+/// What is measured of a step with the verb `verb`; none if nothing is.
+pub fn of_verb(verb: &str) -> Option<Kind> {
+    match verb {
+        "load" | "seed" => Some(STEP),
+        "search" => Some(SEARCH),
+        _ => None,
+    }
+}
+
 /// What is known about the run as a whole, under `run`.
 pub const RUN: Kind = Group(&[("valid", Bool)]);
 
@@ -273,15 +318,12 @@ impl Kind {
     }
 }
 
-/// Everything that can be known, with sample values, under the names `steps`.
-pub fn sample<'a>(steps: impl IntoIterator<Item = &'a str>) -> Context<'static, 'static> {
+/// Everything that can be known, with sample values, of `steps`: name and what
+/// is measured.
+pub fn sample<'a>(steps: impl IntoIterator<Item = (&'a str, Kind)>) -> Context<'static, 'static> {
     let mut context = Context::default();
-    let step = STEP.sample();
-    for name in steps {
-        context.add_variable_from_value(name.to_owned(), step.clone());
-    }
-    for (name, kind) in ROOTS {
-        context.add_variable_from_value(name, kind.sample());
+    for (name, kind) in steps.into_iter().chain(ROOTS) {
+        context.add_variable_from_value(name.to_owned(), kind.sample());
     }
     context
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::search::{Rates, Search, SearchLoad};
 pub use crate::step::{
     Check, Condition, MOST_INFORMERS, Seed, Step, Subscribe, SubscribeClient, Verb, Wait,
 };

@@ -254,6 +254,9 @@ impl Hurt<'_> {
             }
             ("integer", _) => ("a whole number", self.describe()),
             ("either", _) => ("a text or a mapping", self.describe()),
+            ("number", Data::String(text)) if text.parse::<f64>().is_ok() => {
+                ("a number", Some(format!("remove the quotes: {text}")))
+            }
             ("number", _) => ("a number", self.describe()),
             ("boolean", _) => ("`true` or `false`", None),
             ("array", Data::Map(_) | Data::Null) => ("a list", self.describe()),

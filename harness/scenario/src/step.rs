@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::search::Search;
 use crate::traffic::{Load, Payload};
 use crate::unit::Span;
 
@@ -27,6 +28,8 @@ pub enum Verb {
     Subscribe(Subscribe),
     /// Send operations on a schedule.
     Load(Load),
+    /// Search the highest rate at which an objective holds.
+    Search(Search),
     /// Wait until something has come true.
     Wait(Wait),
     /// Hold the evidence against the store.
@@ -35,7 +38,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb, as written in the file.
-    pub const NAMES: [&'static str; 5] = ["seed", "subscribe", "load", "wait", "check"];
+    pub const NAMES: [&'static str; 6] = ["seed", "subscribe", "load", "search", "wait", "check"];
 
     /// Its name in the file.
     pub const fn name(&self) -> &'static str {
@@ -43,6 +46,7 @@ impl Verb {
             Self::Seed(_) => "seed",
             Self::Subscribe(_) => "subscribe",
             Self::Load(_) => "load",
+            Self::Search(_) => "search",
             Self::Wait(_) => "wait",
             Self::Check(_) => "check",
         }
@@ -69,6 +73,10 @@ struct StepForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Load")]
     load: Option<Load>,
+    /// Search the highest rate at which an objective holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Search")]
+    search: Option<Search>,
     /// Wait until something has come true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Wait")]
@@ -83,11 +91,12 @@ impl TryFrom<StepForm> for Step {
     type Error = String;
 
     fn try_from(form: StepForm) -> Result<Self, Self::Error> {
-        let StepForm { name, seed, subscribe, load, wait, check } = form;
+        let StepForm { name, seed, subscribe, load, search, wait, check } = form;
         let verbs = [
             seed.map(Verb::Seed),
             subscribe.map(Verb::Subscribe),
             load.map(Verb::Load),
+            search.map(Verb::Search),
             wait.map(Verb::Wait),
             check.map(Verb::Check),
         ];
@@ -106,6 +115,7 @@ impl From<Step> for StepForm {
             Verb::Seed(seed) => form.seed = Some(seed),
             Verb::Subscribe(subscribe) => form.subscribe = Some(subscribe),
             Verb::Load(load) => form.load = Some(load),
+            Verb::Search(search) => form.search = Some(search),
             Verb::Wait(wait) => form.wait = Some(wait),
             Verb::Check(check) => form.check = Some(check),
         }

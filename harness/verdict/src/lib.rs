@@ -19,6 +19,8 @@
 //! | [`server`] | what the apiserver and etcd did meanwhile |
 //! | [`path`](mod@path) | every measurement by the name that claims use |
 //! | [`expression`] | a claim's CEL expression, and what it reads |
+//! | [`objective`] | what one probe of a search says |
+//! | [`capacity`] | what a search found, and whether its evidence agrees |
 //! | [`claim`] | one claim judged for one cell |
 //! | `resumed` | what a reader must know of a run that was resumed |
 //! | [`compare`](mod@compare) | two runs held against each other |
@@ -26,6 +28,7 @@
 //! | [`validity`] | what forbids to judge at all |
 //! | [`mod@judge`] | a whole run, from its folder |
 
+pub mod capacity;
 pub mod claim;
 pub mod compare;
 pub mod conditions;
@@ -35,6 +38,7 @@ pub mod expression;
 pub mod interval;
 pub mod judge;
 pub mod measure;
+pub mod objective;
 pub mod outcome;
 pub mod path;
 mod phrase;

@@ -10,14 +10,19 @@ use kab_evidence::record::{CellRecord, Pressure, StepRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::capacity::{self, Capacity};
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
+use crate::objective::PROBE;
 use crate::outcome::{self, Latency, Ops, RateOfOps};
 use crate::server::{AllSeries, OverTime, Servers, over_time, servers};
 use crate::stored::{self, Stored};
 use crate::timeline::{Distributions, Timeline, timeline};
 use crate::watch::{self, Watch};
 use crate::waterfall::{Waterfall, waterfall};
+
+/// Verbs of steps that send operations, also as parts of others.
+const SENDING: [&str; 4] = ["seed", "load", "search", PROBE];
 
 /// A length of time in a trace, in nanoseconds, if both its ends are known.
 pub(crate) type Nanoseconds = Option<i64>;
@@ -109,6 +114,9 @@ pub struct StepMeasurements {
     /// What the servers did meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub servers: Option<Servers>,
+    /// What a search found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
 }
 
 impl CellMeasurements {
@@ -150,14 +158,22 @@ impl CellMeasurements {
     /// store, if it was read.
     pub fn from_joined(cell: &CellRecord, joined: &Joined, store: Option<&OpIndex>) -> Self {
         let mut measured = Self::none(cell);
+        let cell = &capacity::with_probes(cell);
         // Every step that sends operations, and any that only the ledger knows.
-        let sends = |step: &&StepRecord| matches!(step.verb.as_str(), "seed" | "load");
+        let sends = |step: &&StepRecord| SENDING.contains(&step.verb.as_str());
         let of_record = cell.steps.iter().filter(sends).map(|step| step.name.as_str());
         let mut names: Vec<&str> = of_record.collect();
         let known: Vec<&str> = joined.steps.iter().map(String::as_str).collect();
         names.extend(known.iter().filter(|name| !cell.steps.iter().any(|s| s.name == **name)));
         let steps = names.into_iter().map(|name| measure(cell, name, joined, store));
         measured.steps = steps.collect();
+        for step in cell.steps.iter().filter(|step| step.verb == "search") {
+            let capacity = Capacity::of(step, &measured.steps);
+            let found = measured.steps.iter_mut().find(|measured| measured.name == step.name);
+            if let Some(found) = found {
+                found.capacity = capacity;
+            }
+        }
         measured.join = JoinCounts {
             other_revisions: joined.other_revisions,
             unexplained_deliveries: joined.unexplained_deliveries,
@@ -203,7 +219,8 @@ pub(crate) fn subscribers_before(cell: &CellRecord, name: &str) -> u32 {
     earlier.filter(|step| step.verb == "subscribe").filter_map(subscribers_of).sum()
 }
 
-fn measure(
+/// Measures the step `name` of `cell`.
+pub(crate) fn measure(
     cell: &CellRecord,
     name: &str,
     joined: &Joined,
@@ -211,11 +228,14 @@ fn measure(
 ) -> StepMeasurements {
     let step = cell.steps.iter().find(|step| step.name == name);
     let index = joined.steps.iter().position(|known| known == name);
-    let own = |trace: &&Trace| Some(usize::from(trace.step)) == index;
+    let counted_from = step.filter(|step| step.verb == PROBE).map(|step| step.started);
+    let own = |trace: &&Trace| {
+        Some(usize::from(trace.step)) == index && Some(trace.intended) >= counted_from
+    };
     let traces = joined.traces.iter().filter(own);
     let subscribers = subscribers_before(cell, name);
 
-    let scheduled = step.is_some_and(|step| step.verb == "load");
+    let scheduled = step.is_some_and(|step| ["load", PROBE].contains(&step.verb.as_str()));
     let checked = cell.steps.iter().any(|step| {
         let of = step.results.get("stored").and_then(serde_json::Value::as_str);
         step.verb == "check" && step.ended.is_some() && of == Some(name)

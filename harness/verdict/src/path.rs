@@ -7,10 +7,12 @@ mod server;
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::capacity::Capacity;
 use crate::delivery::{Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::interval::STATISTICS;
 use crate::measure::{CellMeasurements, StepMeasurements};
+use crate::objective::PROBE;
 use crate::outcome::{Latency, Ops};
 use crate::server::Servers;
 use crate::stored::Stored;
@@ -34,7 +36,9 @@ impl Paths {
         paths.0.insert("host.steal".into(), host.map(|h| Value::Ratio(h.steal)));
         paths.servers("server", cell.servers.as_ref());
         watch::put(&mut paths, cell.watch.as_ref());
-        for step in &cell.steps {
+        // Probes are measured by their search; claims cannot name them.
+        let named = |step: &&StepMeasurements| step.verb != PROBE;
+        for step in cell.steps.iter().filter(named) {
             paths.step(step);
         }
         paths
@@ -44,10 +48,23 @@ impl Paths {
         server::servers(&mut Place { prefix: prefix.to_owned(), paths: self }, servers);
     }
 
-    /// What a step called `name` could have measured, without any value.
-    pub fn known(name: &str) -> Self {
+    /// What was measured of `step`, without its name before each path.
+    pub fn bare(step: &StepMeasurements) -> Self {
+        let mut named = Self::default();
+        named.step(step);
+        let prefix = format!("{}.", step.name);
+        let bare = named.0.into_iter();
+        Self(
+            bare.filter_map(|(path, value)| Some((path.strip_prefix(&prefix)?.to_owned(), value)))
+                .collect(),
+        )
+    }
+
+    /// What a step called `name` with the verb `verb` could have measured, without any value.
+    pub fn known(name: &str, verb: &str) -> Self {
         let mut paths = Self::default();
-        paths.step(&StepMeasurements { name: name.to_owned(), ..StepMeasurements::default() });
+        let (name, verb) = (name.to_owned(), verb.to_owned());
+        paths.step(&StepMeasurements { name, verb, ..StepMeasurements::default() });
         paths
     }
 
@@ -96,6 +113,10 @@ impl Paths {
 
     fn step(&mut self, step: &StepMeasurements) {
         let mut at = Place { prefix: step.name.clone(), paths: self };
+        if step.verb == "search" {
+            at.group("capacity", step.capacity.as_ref(), capacity);
+            return at.group("server", step.servers.as_ref(), server::servers);
+        }
         at.group("ops", step.ops.as_ref(), ops);
         for (class, count) in &step.classes {
             at.put(&format!("classes.{class}"), Some(Value::Count(*count)));
@@ -220,6 +241,16 @@ fn stored(at: &mut Place<'_>, of: Option<&Stored>) {
     at.count("failedPresent", of.map(|s| s.failed_present));
 }
 
+fn capacity(at: &mut Place<'_>, of: Option<&Capacity>) {
+    let found = of.map(|capacity| &capacity.found);
+    at.put("held", found.and_then(|f| f.held).map(Value::PerSecond));
+    at.put("broke", found.and_then(|f| f.broke).map(Value::PerSecond));
+    at.count("probes", found.map(|f| f.probes.len() as u64));
+    at.count("contradictions", found.map(|f| f.contradictions.len() as u64));
+    at.put("generatorLimited", found.map(|f| Value::Flag(f.ceiling.is_some())));
+    at.put("complete", found.map(|f| Value::Flag(f.complete)));
+}
+
 fn segment(at: &mut Place<'_>, of: Option<&Segment>) {
     at.length("p50", of.and_then(|s| s.p50));
     at.length("p99", of.and_then(|s| s.p99));
@@ -260,7 +291,7 @@ impl Tree {
 mod tests {
     use std::collections::BTreeSet;
 
-    use kab_scenario::measure::{Kind, ROOTS, STEP};
+    use kab_scenario::measure::{Kind, PROBE, ROOTS, of_verb};
 
     use super::*;
 
@@ -278,17 +309,33 @@ mod tests {
         }
     }
 
+    fn allowed(kind: Kind, prefix: &str) -> BTreeSet<String> {
+        let mut allowed = BTreeSet::new();
+        names(kind, prefix, &mut allowed);
+        allowed
+    }
+
     #[test]
     fn a_scenario_may_name_exactly_what_is_measured() {
-        let mut allowed = BTreeSet::new();
-        names(STEP, "write", &mut allowed);
-        let known = Paths::known("write");
-        let measured: BTreeSet<String> = known
-            .iter()
-            .map(|(path, _)| path.to_owned())
-            .filter(|path| !path.starts_with("write.waterfall."))
-            .collect();
-        assert_eq!(allowed, measured);
+        for verb in ["load", "seed", "search"] {
+            let known = Paths::known("write", verb);
+            let measured: BTreeSet<String> = known
+                .iter()
+                .map(|(path, _)| path.to_owned())
+                .filter(|path| !path.starts_with("write.waterfall."))
+                .collect();
+            assert_eq!(allowed(of_verb(verb).unwrap(), "write"), measured, "{verb}");
+        }
+    }
+
+    #[test]
+    fn an_objective_may_name_only_what_is_measured_of_a_probe() {
+        let probe = StepMeasurements { name: "a@1.5#1".into(), ..StepMeasurements::default() };
+        let measured = Paths::bare(&probe);
+        for name in allowed(PROBE, "") {
+            let name = name.trim_start_matches('.');
+            assert!(measured.names(name), "{name}");
+        }
     }
 
     #[test]
@@ -304,6 +351,6 @@ mod tests {
 
     #[test]
     fn a_step_without_evidence_has_names_but_no_values() {
-        assert!(Paths::known("write").iter().all(|(_, value)| value.is_none()));
+        assert!(Paths::known("write", "load").iter().all(|(_, value)| value.is_none()));
     }
 }

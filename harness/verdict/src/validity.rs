@@ -132,6 +132,11 @@ fn step_doubts(step: &StepRecord, measured: Option<&StepMeasurements>) -> Vec<St
         doubts.push(format!("Step {name} does not say how many subscribers it started."));
     }
     let Some(measured) = measured else { return doubts };
+    if let Some(capacity) = &measured.capacity {
+        doubts.extend(capacity.disagreements.iter().cloned());
+    } else if step.verb == "search" && step.ended.is_some() {
+        doubts.push(format!("Step {name} does not say what it found."));
+    }
     if let Some(ops) = &measured.ops {
         let planned = ops.scheduled.unwrap_or(ops.recorded);
         if ops.recorded != planned {

@@ -136,6 +136,17 @@ impl Joined {
         Ok(joined)
     }
 
+    /// The operations in the ledgers `files`, without any span: for whoever must
+    /// know how they ended before the cell has.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn ledgers(files: &[PathBuf]) -> Result<Self, JsonlError> {
+        let mut joined = Self::default();
+        joined.read_ledgers(files)?;
+        Ok(joined)
+    }
+
     fn read_ledgers(&mut self, files: &[PathBuf]) -> Result<(), JsonlError> {
         #[derive(Default)]
         struct Lines {

@@ -45,13 +45,18 @@ pub async fn prepare(name: &str, step: &Load, cell: &mut Cell<'_>) -> Result<Loa
         start: Mono::now().plus(RUN_UP),
         max_in_flight: traffic.max_in_flight,
         connections: traffic.connections,
-        waiting: match traffic.wait {
-            model::Waiting::Timer => Waiting::Timer,
-            model::Waiting::Hybrid => Waiting::Hybrid,
-            model::Waiting::Spin => Waiting::Spin,
-        },
+        waiting: waiting(traffic.wait),
         must_succeed: false,
     })
+}
+
+/// How the generator waits.
+pub const fn waiting(wanted: model::Waiting) -> Waiting {
+    match wanted {
+        model::Waiting::Timer => Waiting::Timer,
+        model::Waiting::Hybrid => Waiting::Hybrid,
+        model::Waiting::Spin => Waiting::Spin,
+    }
 }
 
 fn tell(summary: &LoadSummary, cell: &Cell<'_>) {

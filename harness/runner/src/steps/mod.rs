@@ -2,6 +2,7 @@
 
 mod check;
 mod load;
+mod search;
 mod seed;
 mod subscribe;
 mod wait;
@@ -37,6 +38,12 @@ pub enum StepError {
     /// An account of the load.
     #[error(transparent)]
     Peer(#[from] kab_backend::peer::PeerError),
+    /// A search's range.
+    #[error(transparent)]
+    Search(#[from] kab_load::capacity::BadSearch),
+    /// A search's objective.
+    #[error(transparent)]
+    Objective(#[from] kab_verdict::expression::BadExpression),
     /// A subscriber.
     #[error(transparent)]
     Subscriber(#[from] kab_load::SubscriberError),
@@ -63,6 +70,7 @@ pub async fn run(step: &Step, cell: &mut Cell<'_>) -> Result<StepResults, StepEr
         Verb::Seed(seed) => seed::run(&step.name, seed, cell).await,
         Verb::Subscribe(subscribe) => subscribe::run(&step.name, subscribe, cell).await,
         Verb::Load(load) => load::run(&step.name, load, cell).await,
+        Verb::Search(search) => search::run(&step.name, search, cell).await,
         Verb::Wait(wait) => wait::run(wait, cell).await,
         Verb::Check(check) => check::run(check, cell).await,
     }

@@ -6,7 +6,6 @@ use cel::parser::Expression;
 use cel::{Context, ExecutionError, Program, Value};
 
 use super::Checked;
-use crate::measure;
 use crate::problem::Problem;
 use crate::source::Place;
 use crate::suggest::nearest;
@@ -34,8 +33,7 @@ const FUNCTIONS: [&str; 16] = [
 impl Checked<'_> {
     /// Tries the expression on sample values: it must yield true or false.
     pub(super) fn types(&self, program: &Program) -> Option<Problem> {
-        let steps = self.steps.iter().filter(|step| ["load", "seed"].contains(&step.verb));
-        let context = measure::sample(steps.map(|step| step.name));
+        let context = self.scope.sample();
         let whole = program.expression();
         if let Some((id, error)) = misfit(whole, &context) {
             return Some(self.misfit(program, id, &error));

@@ -344,7 +344,7 @@ fn keyed_by_operation(schema: &mut schemars::Schema) {
     schema.insert("propertyNames".to_owned(), json!({ "oneOf": each }));
 }
 
-fn creates() -> BTreeMap<Operation, u32> {
+pub(crate) fn creates() -> BTreeMap<Operation, u32> {
     BTreeMap::from([(Operation::Create, 1)])
 }
 
@@ -352,14 +352,14 @@ fn only_creates(mix: &BTreeMap<Operation, u32>) -> bool {
     *mix == creates()
 }
 
-fn ten_seconds() -> Span {
+pub(crate) fn ten_seconds() -> Span {
     Span::from(Duration::from_secs(10))
 }
 
-const fn five_hundred() -> u32 {
+pub(crate) const fn five_hundred() -> u32 {
     500
 }
 
-const fn one() -> u16 {
+pub(crate) const fn one() -> u16 {
     1
 }

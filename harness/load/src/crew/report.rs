@@ -1,0 +1,202 @@
+//! What a worker's share came to, and how shares add up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kab_evidence::clock::Mono;
+use kab_evidence::histogram::Latencies;
+use serde::{Deserialize, Serialize};
+
+/// What a share of a load came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Operations of the slice.
+    pub scheduled: u64,
+    /// Those that came due before the load was stopped.
+    pub reached: u64,
+    /// Acknowledged.
+    pub ok: u64,
+    /// Certainly not applied.
+    pub failed: u64,
+    /// Perhaps applied.
+    pub indeterminate: u64,
+    /// Due, but never sent.
+    pub missed: u64,
+    /// How many ended in each class.
+    pub classes: BTreeMap<String, u64>,
+    /// Which operations were acknowledged.
+    pub acked: Indices,
+    /// How late operations were sent.
+    pub lateness: Latencies,
+    /// From the intended start until the end was known, of those that were sent.
+    #[serde(default)]
+    pub response: Latencies,
+    /// When the first operation was due; none if none was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_intended: Option<Mono>,
+    /// When the last operation that was reached was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_intended: Option<Mono>,
+    /// Most operations in flight at a time. Merged, it is the sum of the
+    /// workers' peaks: they need not have been at the same time, so that it is
+    /// an upper bound.
+    pub in_flight_peak: u32,
+    /// CPU time of the process.
+    pub cpu: Duration,
+    /// Lines in its ledger.
+    pub ledger_lines: u64,
+}
+
+impl Report {
+    /// Adds the share of another worker.
+    pub fn merge(&mut self, other: &Self) {
+        self.scheduled += other.scheduled;
+        self.reached += other.reached;
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.indeterminate += other.indeterminate;
+        self.missed += other.missed;
+        for (class, count) in &other.classes {
+            *self.classes.entry(class.clone()).or_default() += count;
+        }
+        self.acked.0.extend_from_slice(&other.acked.0);
+        self.lateness.merge(&other.lateness);
+        self.response.merge(&other.response);
+        self.first_intended =
+            [self.first_intended, other.first_intended].into_iter().flatten().min();
+        self.last_intended = self.last_intended.max(other.last_intended);
+        self.in_flight_peak = self.in_flight_peak.saturating_add(other.in_flight_peak);
+        self.cpu += other.cpu;
+        self.ledger_lines += other.ledger_lines;
+    }
+}
+
+/// Indices of operations, told in runs: a share's acknowledged operations are
+/// nearly all of every n-th, so that a million of them are a few numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Indices(Vec<Run>);
+
+/// `first`, `first + step`, ..., `count` of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    first: u64,
+    step: u64,
+    count: u64,
+}
+
+impl Indices {
+    /// `indices`, in any order, that are mostly `step` apart.
+    pub fn of(mut indices: Vec<u64>, step: u64) -> Self {
+        indices.sort_unstable();
+        let mut runs: Vec<Run> = Vec::new();
+        for index in indices {
+            match runs.last_mut() {
+                Some(run) if index == run.first + run.step * run.count => run.count += 1,
+                _ => runs.push(Run { first: index, step, count: 1 }),
+            }
+        }
+        Self(runs)
+    }
+
+    /// Each of them, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = u64> {
+        let each = |run: &Run| {
+            let run = *run;
+            (0..run.count).map(move |n| run.first.saturating_add(run.step.saturating_mul(n)))
+        };
+        self.0.iter().flat_map(each)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|run| run.count).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What one process would report of operations `(index, how it ended, late by)`.
+    fn report(ops: &[(u64, u8, u64)], step: u64) -> Report {
+        let mut report = Report::default();
+        let mut acked = Vec::new();
+        for &(index, ended, late) in ops {
+            let due = Mono::from_nanos(1_000 + index);
+            report.reached += 1;
+            report.first_intended = [report.first_intended, Some(due)].into_iter().flatten().min();
+            report.last_intended = report.last_intended.max(Some(due));
+            let class = match ended % 4 {
+                0 => {
+                    report.ok += 1;
+                    acked.push(index);
+                    "http-201"
+                }
+                1 => {
+                    report.failed += 1;
+                    "http-409"
+                }
+                2 => {
+                    report.indeterminate += 1;
+                    "deadline"
+                }
+                _ => {
+                    report.missed += 1;
+                    "in-flight-limit"
+                }
+            };
+            *report.classes.entry(class.to_owned()).or_default() += 1;
+            report.lateness.record_nanos(late);
+            report.response.record_nanos(late + u64::from(ended));
+        }
+        report.scheduled = report.reached;
+        report.ledger_lines = report.reached;
+        report.cpu = Duration::from_millis(report.reached);
+        report.acked = Indices::of(acked, step);
+        report
+    }
+
+    proptest! {
+        // Each case makes and encodes a dozen histograms.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Shared among workers and merged from their lines, a load's summary is
+        /// that of one process: counts, classes, ids and every bucket.
+        #[test]
+        fn merged_shares_are_what_one_process_reports(
+            ops in prop::collection::vec((any::<u8>(), 0u64..1 << 40), 0..300), workers in 1u64..6,
+        ) {
+            let ops: Vec<_> = (0u64..).zip(ops).map(|(i, (ended, late))| (i, ended, late)).collect();
+            let mut merged = Report::default();
+            for worker in 0..workers {
+                let share: Vec<_> =
+                    ops.iter().copied().filter(|(i, ..)| i % workers == worker).collect();
+                let text = serde_json::to_string(&report(&share, workers)).unwrap();
+                merged.merge(&serde_json::from_str(&text).unwrap());
+            }
+            let one = report(&ops, 1);
+            let sorted = |report: &Report| {
+                let mut acked: Vec<_> = report.acked.iter().collect();
+                acked.sort_unstable();
+                acked
+            };
+            prop_assert_eq!(sorted(&merged), sorted(&one));
+            prop_assert_eq!(merged.acked.count(), one.ok);
+            merged.acked = one.acked.clone();
+            prop_assert_eq!(merged, one);
+        }
+    }
+
+    #[test]
+    fn a_million_acknowledged_operations_are_a_short_line() {
+        let indices = Indices::of((0..1_000_000).map(|n| 3 + 4 * n).collect(), 4);
+        assert_eq!(
+            serde_json::to_string(&indices).unwrap(),
+            r#"[{"first":3,"step":4,"count":1000000}]"#
+        );
+    }
+}

@@ -262,7 +262,7 @@ async fn take_down(
     let Cell { folder, recorder, subscribers, watchers, ledger, system, local, .. } = cell;
     let mut lost = Vec::new();
     // Before anything they watch goes away, which would look like a fault.
-    for group in watchers {
+    for (_, group) in watchers {
         lost.extend(group.stop().await.err().map(|error| error.to_string()));
     }
     for (name, ended) in system.stop(FAREWELL).await {

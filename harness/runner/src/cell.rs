@@ -40,7 +40,9 @@ pub struct Cell<'a> {
     /// What each seed step made, and how many.
     pub(crate) seeded: HashMap<String, (Todos, u64)>,
     pub(crate) subscribers: Vec<Subscriber>,
-    pub(crate) watchers: Vec<Watchers>,
+    /// Watchers, and how many writes had been acknowledged before they began:
+    /// of those they hear nothing.
+    pub(crate) watchers: Vec<(usize, Watchers)>,
     pub(crate) acknowledged: Vec<OpId>,
 }
 
@@ -109,7 +111,8 @@ impl Cell<'_> {
     /// every watcher, at most so long; how many notifications are still missing.
     pub async fn undelivered(&self, at_most: Duration) -> usize {
         let told = self.subscribers.iter().map(|s| s.await_delivered(&self.acknowledged, at_most));
-        let seen = self.watchers.iter().map(|w| w.await_delivered(&self.acknowledged, at_most));
+        let later = |from: usize| self.acknowledged.get(from..).unwrap_or_default();
+        let seen = self.watchers.iter().map(|(from, w)| w.await_delivered(later(*from), at_most));
         let (told, seen) =
             futures::future::join(futures::future::join_all(told), futures::future::join_all(seen))
                 .await;

@@ -39,8 +39,9 @@ pub struct Delivery {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Coverage {
-    /// The gateway's.
-    pub gateway: f64,
+    /// The gateway's; none if the writes did not go through it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<f64>,
     /// The webhook's.
     pub webhook: f64,
     /// An informer's; none without subscribers.
@@ -127,10 +128,12 @@ fn heard_by(trace: &Trace) -> u32 {
     u32::try_from(subscribers.len()).unwrap_or(u32::MAX)
 }
 
-/// How much could be joined; none if no write was acknowledged.
+/// How much could be joined; none if no write was acknowledged. Of writes that
+/// went `directly` to the apiserver, no gateway is to be expected.
 pub(crate) fn coverage<'a>(
     traces: impl Iterator<Item = &'a Trace>,
     subscribers: u32,
+    directly: bool,
 ) -> Option<Coverage> {
     let listened = subscribers > 0;
     let [mut n, mut gateway, mut webhook, mut informer, mut delivery, mut complete] = [0u64; 6];
@@ -140,7 +143,7 @@ pub(crate) fn coverage<'a>(
             there
         };
         n += 1;
-        let request = found(trace.gateway.is_some(), &mut gateway)
+        let request = (found(trace.gateway.is_some(), &mut gateway) || directly)
             & found(trace.webhook.is_some(), &mut webhook);
         let notice = found(trace.seen.is_some(), &mut informer)
             & found(heard_by(trace) == subscribers, &mut delivery);
@@ -148,7 +151,7 @@ pub(crate) fn coverage<'a>(
     }
     let share = |count: u64| count as f64 / n as f64;
     (n > 0).then(|| Coverage {
-        gateway: share(gateway),
+        gateway: (!directly).then(|| share(gateway)),
         webhook: share(webhook),
         informer: listened.then(|| share(informer)),
         delivery: listened.then(|| share(delivery)),

@@ -242,7 +242,7 @@ pub(crate) fn measure(
     });
     // Of a million traces each half takes a second.
     let (waterfall, of_ledger) = std::thread::scope(|scope| {
-        let falls = scope.spawn(|| index.map(|_| waterfall(traces.clone())));
+        let falls = scope.spawn(|| index.map(|_| waterfall(traces.clone(), directly(step))));
         let of_ledger = measure_ledger(name, step, joined, traces.clone(), subscribers);
         let falls = falls.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (falls, of_ledger)
@@ -253,6 +253,11 @@ pub(crate) fn measure(
         waterfall,
         ..of_ledger
     }
+}
+
+/// Whether the operations of `step` went to the apiserver itself.
+fn directly(step: Option<&StepRecord>) -> bool {
+    step.and_then(|step| step.results.get("via")).is_some_and(|via| via == "apiserver")
 }
 
 /// Everything but where the time goes and what the store holds.
@@ -282,7 +287,7 @@ fn measure_ledger<'a>(
         service,
         lateness: outcome::lateness_of(traces.clone()),
         delivery,
-        coverage: delivery::coverage(traces.clone(), subscribers),
+        coverage: delivery::coverage(traces.clone(), subscribers, directly(step)),
         timeline: timeline(traces, &distributions),
         ..StepMeasurements::default()
     }

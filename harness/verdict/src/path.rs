@@ -226,7 +226,7 @@ fn delivery(at: &mut Place<'_>, of: Option<&Delivery>) {
 }
 
 fn coverage(at: &mut Place<'_>, of: Option<&Coverage>) {
-    at.put("gateway", of.map(|c| Value::Ratio(c.gateway)));
+    at.put("gateway", of.and_then(|c| c.gateway).map(Value::Ratio));
     at.put("webhook", of.map(|c| Value::Ratio(c.webhook)));
     at.put("informer", of.and_then(|c| c.informer).map(Value::Ratio));
     at.put("delivery", of.and_then(|c| c.delivery).map(Value::Ratio));

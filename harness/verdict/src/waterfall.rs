@@ -93,6 +93,23 @@ fn acknowledgement_parts() -> [Part; 7] {
     ]
 }
 
+/// The same without a gateway.
+fn direct_parts() -> [Part; 4] {
+    let [queue, _, _, store, webhook_hop, rules, _] = ACKNOWLEDGEMENT;
+    [
+        (queue, |t| Some(t.sent?.signed_since(t.intended))),
+        (store, |t| {
+            let webhook = t.webhook?;
+            Some(t.done?.signed_since(t.sent?) - webhook.end.signed_since(webhook.start))
+        }),
+        (webhook_hop, |t| {
+            let (webhook, rules) = (t.webhook?, t.validate?);
+            Some(webhook.end.signed_since(webhook.start) - rules.end.signed_since(rules.start))
+        }),
+        (rules, |t| t.validate.map(|rules| rules.end.signed_since(rules.start))),
+    ]
+}
+
 fn delivery_parts() -> [Part; 6] {
     let [queue, to_gateway, to_webhook, webhook, store_and_watch, notify] = DELIVERY;
     [
@@ -105,11 +122,16 @@ fn delivery_parts() -> [Part; 6] {
     ]
 }
 
-/// Both chains over `traces`.
-pub(crate) fn waterfall<'a, I>(traces: I) -> Waterfall
+/// Both chains over `traces`, of writes through the gateway or `directly` to
+/// the apiserver. The direct ones' road to a subscriber has no segments yet.
+pub(crate) fn waterfall<'a, I>(traces: I, directly: bool) -> Waterfall
 where
     I: Iterator<Item = &'a Trace> + Clone,
 {
+    if directly {
+        let acknowledgement = chain(traces, &direct_parts());
+        return Waterfall { acknowledgement, delivery: Chain::default() };
+    }
     Waterfall {
         acknowledgement: chain(traces.clone(), &acknowledgement_parts()),
         delivery: chain(traces, &delivery_parts()),

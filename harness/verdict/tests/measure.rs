@@ -37,9 +37,28 @@ fn a_flawless_run_is_measured_as_it_was_made() {
     assert_eq!((delivery.lost, delivery.duplicated, delivery.unacknowledged), (0, 0, 0));
     assert_eq!(delivery.lag.p99, Some(Nanos(7_950_000)));
     let coverage = step.coverage.unwrap();
-    assert_eq!((coverage.gateway, coverage.complete, coverage.delivery), (1.0, 1.0, Some(1.0)));
+    assert_eq!(
+        (coverage.gateway, coverage.complete, coverage.delivery),
+        (Some(1.0), 1.0, Some(1.0))
+    );
     let stored = step.stored.unwrap();
     assert_eq!((stored.expected, stored.present, stored.missing), (200, 200, 0));
+}
+
+/// Of a write that went straight to the apiserver no gateway is to be expected,
+/// and the store has all the time that is not the webhook's.
+#[test]
+fn writes_without_a_gateway_are_whole_without_its_spans() {
+    let mut run = Synthetic::flawless(200);
+    let step = run.step_mut("write");
+    step.results.insert("via".into(), serde_json::json!("apiserver"));
+    let step = written(&run);
+    let coverage = step.coverage.unwrap();
+    assert_eq!((coverage.gateway, coverage.complete), (None, 1.0));
+    let chain = step.waterfall.unwrap().acknowledgement;
+    let names: Vec<_> = chain.segments.iter().map(|segment| segment.name.as_str()).collect();
+    assert_eq!(names, ["queue", "store", "webhookHop", "rules"]);
+    assert_eq!((chain.count, chain.whole.p50), (200, step.response.all.p50));
 }
 
 #[test]

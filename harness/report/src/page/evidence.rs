@@ -59,13 +59,13 @@ pub(super) fn coverage<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
         for step in &pair.1.steps {
             let Some(found) = &step.coverage else { continue };
             let shares = [
-                Some(found.gateway),
-                Some(found.webhook),
-                found.informer,
-                found.delivery,
-                Some(found.complete),
+                (found.gateway, "not asked"),
+                (Some(found.webhook), ""),
+                (found.informer, "nobody listened"),
+                (found.delivery, "nobody listened"),
+                (Some(found.complete), ""),
             ];
-            let cells = shares.map(|share| share.map_or_else(|| "nobody listened".into(), percent));
+            let cells = shares.map(|(share, none)| share.map_or_else(|| none.into(), percent));
             table.row(step_name(pair, &step.name), cells.to_vec());
         }
     }

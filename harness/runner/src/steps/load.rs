@@ -27,6 +27,7 @@ pub async fn run(name: &str, step: &Load, cell: &mut Cell<'_>) -> Result<StepRes
         ("scheduled", json!(summary.scheduled)),
         ("notReached", json!(summary.not_reached())),
         ("intendedRate", json!(step.arrivals.mean_rate())),
+        ("via", json!(step.traffic.via)),
         ("openLoop", json!(matches!(spec.arrivals, Arrivals::Open(_)))),
         ("inFlightPeak", json!(summary.in_flight_peak)),
         ("processCpuSeconds", json!(summary.cpu.as_secs_f64())),

@@ -41,7 +41,7 @@ pub async fn run(
         }
     };
     let opened = opened(&group, step.count, cell).await;
-    cell.watchers.push(group);
+    cell.watchers.push((cell.acknowledged.len(), group));
     Ok(results([
         // Nobody is notified by these.
         ("subscribers", json!(0)),

@@ -13,6 +13,9 @@ use crate::jsonl::{JsonlError, JsonlWriter};
 /// many others is described again, which costs a line and confuses nobody.
 const REMEMBERED: usize = 1 << 16;
 
+/// A revision, and what happened in it.
+type Which = (Revision, WatchKind);
+
 /// The file of one group of watchers. For one thread, or behind a lock.
 ///
 /// Receipts are kept back for as long as others may join their line; call
@@ -20,8 +23,9 @@ const REMEMBERED: usize = 1 << 16;
 #[derive(Debug)]
 pub struct WatchLog {
     lines: JsonlWriter<WatchLine>,
-    known: HashMap<(Revision, WatchKind), Vec<(Box<str>, u32)>>,
-    oldest: VecDeque<(Revision, WatchKind)>,
+    /// The UIDs that were described, with their numbers.
+    known: HashMap<Which, Vec<(Box<str>, u32)>>,
+    oldest: VecDeque<Which>,
     next_event: u32,
     next_list: u32,
     /// The last list, which the next watcher most likely received as well.

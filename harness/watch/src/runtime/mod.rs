@@ -143,7 +143,7 @@ fn take(seat: &Observed, shared: &Shared, at: Mono, event: &watcher::Event<Dynam
         }
         watcher::Event::InitDone => seat.list_done(at),
         watcher::Event::Apply(object) => {
-            got(seat.watcher(), shared, at, WatchKind::Applied, object)
+            got(seat.watcher(), shared, at, WatchKind::Applied, object);
         }
         watcher::Event::Delete(object) => {
             got(seat.watcher(), shared, at, WatchKind::Deleted, object);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::page::{Card, Page, Section, Table};
+use crate::page::{Card, Page, SearchSection, Section, Table};
 use crate::prose::Part;
 
 /// The page as Markdown.
@@ -38,6 +38,9 @@ fn write(out: &mut String, page: &Page) -> std::fmt::Result {
     page.cards.iter().try_for_each(|verdict| card(out, verdict))?;
     for of in &page.sections {
         section(out, of)?;
+    }
+    for of in &page.searches {
+        search(out, of)?;
     }
     if !page.servers.is_empty() {
         writeln!(out, "\n## What the servers did")?;
@@ -101,6 +104,12 @@ fn section(out: &mut String, section: &Section) -> std::fmt::Result {
         writeln!(out, "\n{}", text(&figure.caption))?;
     }
     Ok(())
+}
+
+fn search(out: &mut String, search: &SearchSection) -> std::fmt::Result {
+    writeln!(out, "\n## {}\n\n{}", text(&search.title), text(&search.summary))?;
+    writeln!(out, "\nObjective: `{}`", one_line(&search.hold))?;
+    table(out, &search.probes)
 }
 
 fn table(out: &mut String, table: &Table) -> std::fmt::Result {

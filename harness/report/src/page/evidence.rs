@@ -2,7 +2,7 @@
 
 use kab_verdict::value::{grouped, percent};
 
-use super::{CellPair, Table, cell_name, or_no_data};
+use super::{CellPair, Table, cell_name, or_no_data, search};
 
 /// `naive / write`.
 fn step_name((cell, _): CellPair<'_>, step: &str) -> String {
@@ -23,7 +23,7 @@ pub(super) fn ledger<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
     ];
     let mut table = Table::new("Operations by outcome", &head);
     for pair in cells {
-        for step in &pair.1.steps {
+        for step in pair.1.steps.iter().filter(|step| !search::is_here(step)) {
             let name = step_name(pair, &step.name);
             let Some(ops) = &step.ops else {
                 table.row(name, vec![super::NO_DATA.to_owned(); 7]);
@@ -42,7 +42,7 @@ pub(super) fn ledger<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
 pub(super) fn classes<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
     let mut table = Table::new("Operations by class", &["step", "class", "operations"]);
     for pair in cells {
-        for step in &pair.1.steps {
+        for step in pair.1.steps.iter().filter(|step| !search::is_here(step)) {
             for (class, count) in &step.classes {
                 table.row(step_name(pair, &step.name), vec![class.clone(), grouped(*count)]);
             }
@@ -56,7 +56,7 @@ pub(super) fn coverage<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
     let head = ["step", "gateway", "webhook", "informer", "delivery", "all of them"];
     let mut table = Table::new("Acknowledged writes with a span of", &head);
     for pair in cells {
-        for step in &pair.1.steps {
+        for step in pair.1.steps.iter().filter(|step| !search::is_here(step)) {
             let Some(found) = &step.coverage else { continue };
             let shares = [
                 (found.gateway, "not asked"),

@@ -7,6 +7,7 @@ mod evidence;
 mod figures;
 mod keys;
 mod limits;
+mod search;
 mod servers;
 mod verdicts;
 mod watch;
@@ -20,6 +21,7 @@ pub use conditions::Program;
 pub use events::EventRow;
 pub use figures::Figure;
 pub use keys::Tile;
+pub use search::SearchSection;
 pub use servers::ServerSection;
 pub use verdicts::Card;
 
@@ -54,6 +56,8 @@ pub struct Page {
     pub notes: Vec<String>,
     /// What was measured, by cell and step.
     pub sections: Vec<Section>,
+    /// What searches found, by cell and step.
+    pub searches: Vec<SearchSection>,
     /// What the servers did, by cell.
     pub servers: Vec<ServerSection>,
     /// Operations of every step.
@@ -180,6 +184,7 @@ impl Page {
             doubts: verdicts::doubts(record),
             notes: judged.notes.clone(),
             sections,
+            searches: search::searches(steps())?,
             servers: servers::servers(steps())?,
             ledger: evidence::ledger(steps()),
             classes: evidence::classes(steps()),

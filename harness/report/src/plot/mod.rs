@@ -6,6 +6,7 @@
 //! screens, so that its text keeps a readable size.
 
 mod bars;
+mod capacity;
 mod frame;
 mod histogram;
 mod lines;
@@ -14,6 +15,7 @@ mod percentiles;
 mod scale;
 
 pub use bars::{chain, swatch};
+pub use capacity::{Mark, capacity};
 pub use histogram::histogram;
 pub use lines::{MOST, Unit, line_class, lines};
 pub use overtime::{latency, outcomes};

@@ -4,6 +4,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod record;
+pub mod search;
 pub mod servers;
 
 use std::collections::BTreeMap;

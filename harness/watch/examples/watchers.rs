@@ -1,4 +1,5 @@
-//! What watchers cost: `watchers ADDRESS|KUBECONFIG COUNT SECONDS [runtime] [NAMESPACE]`.
+//! What watchers cost: `watchers ADDRESS|KUBECONFIG COUNT SECONDS [runtime] [NAMESPACE]`,
+//! where ADDRESS is that of `kab app null` without TLS.
 //! Opens COUNT watchers, lets them watch for SECONDS, and prints what they
 //! received, the CPU time of their thread for each event, and the memory of
 //! the process for each watcher.

@@ -14,9 +14,17 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo deny check bans licenses sources
 
-# How well the generator keeps its schedule on this machine.
+# The engine beside other load tools, on one server of the lab's.
 bench *ARGS:
-    cargo run --release --package kab-load --example pacing {{ARGS}}
+    cargo kab bench {{ARGS}}
+
+# Where time goes within kab.
+microbench *ARGS:
+    cargo bench --package kab-benches {{ARGS}}
+
+# Whether what the engine reports is true, and how far it goes here.
+calibrate *ARGS:
+    cargo kab calibrate {{ARGS}}
 
 # Render a run's report again, offline.
 report RUN:

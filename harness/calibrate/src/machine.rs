@@ -95,8 +95,13 @@ impl MachineWatch {
     /// If the operating system grants no thread.
     pub fn start(server: u32) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        let thread =
-            thread::Builder::new().name("machine".into()).spawn(move || watch(server, &stopped))?;
+        let pids = [std::process::id(), server].map(|pid| i32::try_from(pid).unwrap_or(-1));
+        // Here, and not when the thread has its first turn: what it watches may
+        // be well under way by then.
+        let first = Reading::take(&pids);
+        let thread = thread::Builder::new()
+            .name("machine".into())
+            .spawn(move || watch(pids, &first, &stopped))?;
         Ok(Self { stop, thread })
     }
 
@@ -107,9 +112,7 @@ impl MachineWatch {
     }
 }
 
-fn watch(server: u32, stopped: &mpsc::Receiver<()>) -> MachineLoad {
-    let pids = [std::process::id(), server].map(|pid| i32::try_from(pid).unwrap_or(-1));
-    let first = Reading::take(&pids);
+fn watch(pids: [i32; 2], first: &Reading, stopped: &mpsc::Receiver<()>) -> MachineLoad {
     let mut waited: BTreeMap<i32, (u64, u64)> = BTreeMap::new();
     loop {
         for (thread, total) in pids.iter().flat_map(|&pid| waits(pid)) {
@@ -122,7 +125,7 @@ fn watch(server: u32, stopped: &mpsc::Receiver<()>) -> MachineLoad {
     }
     let last = Reading::take(&pids);
     let longest = waited.values().map(|(before, after)| after - before).max().unwrap_or(0);
-    last.since(&first, longest)
+    last.since(first, longest)
 }
 
 /// How long each thread of `pid` has waited for a processor so far, in

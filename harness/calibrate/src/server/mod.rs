@@ -28,6 +28,10 @@ mod watch;
 
 pub use config::ServerConfig;
 
+/// So many turns all connections together have at the end, to let go of their
+/// streams.
+const TURNS: u32 = 100_000;
+
 /// The null server could not start, or not write what it saw.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -119,6 +123,11 @@ async fn run_until_told(config: ServerConfig) -> Result<(), ServerError> {
         ended = accept::listen(&server) => ended?,
         () = events::tell(&server) => {}
         _ = term.recv() => {}
+    }
+    let mut turns = 0;
+    while turns < TURNS && server.is_used() {
+        tokio::task::yield_now().await;
+        turns += 1;
     }
     evidence.map_or(Ok(()), |path| server.notebook.write(&path)).map_err(Into::into)
 }

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Method, Request, Response, StatusCode};
@@ -70,6 +70,11 @@ impl Server {
             keeps_evidence: config.evidence.is_some(),
             config,
         }))
+    }
+
+    /// Whether there is a connection, or a watch.
+    pub(super) fn is_used(&self) -> bool {
+        self.connections.load(Ordering::Acquire) > 0 || self.feed.open_streams() > 0
     }
 
     /// Waits for `at`, or, if the server stands still then, for the end of

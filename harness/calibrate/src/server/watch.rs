@@ -39,7 +39,10 @@ struct State {
     gone_rv: u64,
     rv: u64,
     waiting: Vec<Waker>,
+    /// Streams ever opened.
     streams: u64,
+    /// Streams that have not ended.
+    open: u64,
 }
 
 #[derive(Debug)]
@@ -85,6 +88,7 @@ impl Feed {
             rv: FIRST_RV,
             waiting: Vec::new(),
             streams: 0,
+            open: 0,
         };
         Self { state: Mutex::new(state), notebook, kept }
     }
@@ -96,6 +100,11 @@ impl Feed {
     /// The newest resourceVersion.
     pub(super) fn rv(&self) -> u64 {
         self.state().rv
+    }
+
+    /// How many streams have not ended.
+    pub(super) fn open_streams(&self) -> u64 {
+        self.state().open
     }
 
     /// A resourceVersion for a write: watchers are not told of it.
@@ -138,6 +147,7 @@ impl Feed {
         let mut state = self.state();
         let number = state.streams;
         state.streams += 1;
+        state.open += 1;
         let after = ask.after.unwrap_or(state.rv);
         let known = state.events.partition_point(|event| event.rv <= after) as u64;
         // Something after what it asks to continue from is no longer there.
@@ -228,6 +238,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        self.feed.state().open -= 1;
         self.feed.notebook.note(Witness::WatchEnded {
             stream: self.number,
             at: Mono::now(),

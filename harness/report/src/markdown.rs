@@ -47,7 +47,7 @@ fn write(out: &mut String, page: &Page) -> std::fmt::Result {
         }
     }
     writeln!(out, "\n## Ledger and joins")?;
-    for of in [&page.ledger, &page.classes, &page.coverage, &page.joins] {
+    for of in [&page.ledger, &page.classes, &page.media, &page.coverage, &page.joins] {
         table(out, of)?;
     }
     writeln!(out, "\n## Events\n")?;

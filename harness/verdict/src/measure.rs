@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
-use crate::outcome::{self, Latency, Ops, RateOfOps};
+use crate::outcome::{self, Latency, Media, Ops, RateOfOps};
 use crate::server::{AllSeries, OverTime, Servers, over_time, servers};
 use crate::stored::{self, Stored};
 use crate::timeline::{Distributions, Timeline, timeline};
@@ -75,6 +75,9 @@ pub struct StepMeasurements {
     /// Operations by class, such as `http-201`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub classes: BTreeMap<String, u64>,
+    /// Complete answers by the encoding of their bodies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
     /// Operations a second; only of steps with a schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateOfOps>,
@@ -203,9 +206,11 @@ fn measure(
 ) -> StepMeasurements {
     let step = cell.steps.iter().find(|step| step.name == name);
     let index = joined.steps.iter().position(|known| known == name);
-    let own = |trace: &&Trace| Some(usize::from(trace.step)) == index;
-    let traces = joined.traces.iter().filter(own);
-    let subscribers = subscribers_before(cell, name);
+    let of_step = |trace: &&Trace| Some(usize::from(trace.step)) == index;
+    let traces = joined.traces.iter().filter(of_step);
+    // Nobody is notified of objects that are not the system's own.
+    let own = step.is_none_or(|step| !step.results.contains_key("resource"));
+    let subscribers = if own { subscribers_before(cell, name) } else { 0 };
 
     let scheduled = step.is_some_and(|step| step.verb == "load");
     let checked = cell.steps.iter().any(|step| {
@@ -249,6 +254,7 @@ fn measure_ledger<'a>(
         verb: step.map(|step| step.verb.clone()).unwrap_or_default(),
         ops: outcome::ops(traces.clone(), step),
         classes: outcome::classes(joined, traces.clone()),
+        media: step.and_then(outcome::media),
         rate: outcome::rate(traces.clone()),
         response,
         service,

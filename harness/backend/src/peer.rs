@@ -41,12 +41,20 @@ pub enum PeerError {
 }
 
 /// The apiserver of the kubeconfig at `path`, as its user: with the user's
-/// certificate, or its token in a header.
+/// certificate, or its token in a header. Answers are asked for in JSON.
 ///
 /// # Errors
 /// If the file is none, its server has no address, or its user neither
 /// certificate nor token.
 pub async fn peer(path: &Path, protocol: Protocol) -> Result<Peer, PeerError> {
+    accepting(path, protocol, "application/json").await
+}
+
+/// The same, asked for answers of the media types `accept`, in every request.
+///
+/// # Errors
+/// As [`peer`].
+pub async fn accepting(path: &Path, protocol: Protocol, accept: &str) -> Result<Peer, PeerError> {
     let config = config(path).await?;
     let credentials = |why: String| PeerError::Credentials { path: path.to_owned(), why };
     let tls = config.rustls_client_config().map_err(|e| credentials(e.to_string()))?;
@@ -57,7 +65,7 @@ pub async fn peer(path: &Path, protocol: Protocol) -> Result<Peer, PeerError> {
         None => host,
     };
     let name = ServerName::try_from(name.to_owned()).map_err(|e| credentials(e.to_string()))?;
-    let mut peer = Peer::plain(address, protocol).with_header("accept", "application/json");
+    let mut peer = Peer::plain(address, protocol).with_header("accept", accept);
     peer.authority =
         config.cluster_url.authority().map_or_else(|| address.to_string(), ToString::to_string);
     peer.tls = Some((Arc::new(tls), name));

@@ -11,7 +11,7 @@ use kab_wire::{Broken, Event, Reactor, Ready, Request, Scratch};
 
 use crate::arrivals::{Coming, Due};
 use crate::dialect::Composed;
-use crate::flight::{Flight, Flights, Place};
+use crate::flight::{End, Flight, Flights, Place, Step};
 use crate::generator::{LoadSpec, Waiting};
 use crate::pool::{Pool, Turn};
 use crate::summary::{Failure, LoadSummary, Tally};
@@ -62,15 +62,15 @@ pub(crate) struct Engine<'a> {
     over: Vec<Turn>,
     /// Slots of operations whose answer has just ended.
     ended: Vec<Answer>,
+    /// Slots of operations whose second request is ready.
+    followed: Vec<usize>,
 }
 
 /// How an answer ended, still to be written down.
 struct Answer {
     slot: usize,
     at: Mono,
-    outcome: Outcome,
-    class: Cow<'static, str>,
-    detail: Option<String>,
+    end: End,
 }
 
 impl<'a> Engine<'a> {
@@ -105,6 +105,7 @@ impl<'a> Engine<'a> {
             ready: Vec::new(),
             over: Vec::new(),
             ended: Vec::new(),
+            followed: Vec::new(),
         }
     }
 
@@ -234,17 +235,29 @@ impl<'a> Engine<'a> {
         self.reactor.wait(until, &mut ready)?;
         for ready in ready.drain(..) {
             let (pool, _) = Pool::of_key(ready.key);
-            let (flights, ended) = (&mut self.flights, &mut self.ended);
+            let (flights, tally) = (&mut self.flights, &mut self.tally);
+            let (ended, followed) = (&mut self.ended, &mut self.followed);
             let dialect = &*self.spec.work.dialect;
             let mut sink = |at: Mono, tag: u64, event: Event<'_>| {
                 let slot = usize::try_from(tag).unwrap_or(usize::MAX);
                 let Some(flight) = flights.get(slot) else { return };
-                if let Some((outcome, class, detail)) = flight.take(event, dialect) {
-                    ended.push(Answer { slot, at, outcome, class, detail });
-                }
+                let media = match flight.take(event, dialect) {
+                    Step::Goes => return,
+                    Step::Follows(media) => {
+                        followed.push(slot);
+                        Some(media)
+                    }
+                    Step::Ended(media, end) => {
+                        ended.push(Answer { slot, at, end });
+                        media
+                    }
+                };
+                media.into_iter().for_each(|media| tally.answer(media));
             };
             let turn = self.pools[pool].ready(&self.reactor, ready, &mut self.scratch, &mut sink);
             self.close_ended();
+            // Before those who wait: its time has begun already.
+            self.followed.drain(..).for_each(|slot| self.pools[pool].waiting.push_front(slot));
             self.settle(pool, turn);
         }
         self.ready = ready;
@@ -255,7 +268,7 @@ impl<'a> Engine<'a> {
 
     fn close_ended(&mut self) {
         let mut ended = std::mem::take(&mut self.ended);
-        for Answer { slot, at, outcome, class, detail } in ended.drain(..) {
+        for Answer { slot, at, end: (outcome, class, detail) } in ended.drain(..) {
             if let Some(flight) = self.flights.end(slot) {
                 self.write(flight, Some(at), outcome, class, detail);
             }
@@ -330,7 +343,7 @@ impl<'a> Engine<'a> {
         let now = Mono::now();
         while let Some(slot) = self.flights.expired(now) {
             let Some(flight) = self.flights.get(slot) else { continue };
-            let (peer, place) = (flight.peer, flight.place);
+            let (peer, place, in_doubt) = (flight.peer, flight.place, flight.in_doubt());
             debug_assert!(flight.deadline() <= now);
             let pool = &mut self.pools[peer];
             let (outcome, class, detail) = match place {
@@ -346,7 +359,7 @@ impl<'a> Engine<'a> {
                     "connected, but the request could not be written in time",
                 ),
                 Place::On { .. } => {
-                    (Outcome::Indeterminate, "deadline", "no complete answer within the deadline")
+                    (in_doubt, "deadline", "no complete answer within the deadline")
                 }
             };
             match place {
@@ -367,8 +380,9 @@ impl<'a> Engine<'a> {
     fn abandon(&mut self) {
         self.finish_up();
         for slot in self.flights.all() {
-            let detail = Some("kab stopped waiting for it".to_owned());
-            self.end(slot, Outcome::Indeterminate, "abandoned".into(), detail);
+            let Some(flight) = self.flights.get(slot) else { continue };
+            let (outcome, detail) = (flight.in_doubt(), "kab stopped waiting for it".to_owned());
+            self.end(slot, outcome, "abandoned".into(), Some(detail));
         }
     }
 

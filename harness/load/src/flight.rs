@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use kab_evidence::clock::Mono;
 use kab_evidence::id::OpId;
 use kab_evidence::ledger::{OpKind, OpRecord, Outcome};
-use kab_wire::{Event, Gone};
+use kab_wire::{Event, Gone, Media};
 
 use crate::dialect::{Composed, Dialect};
 use crate::work::Prepared;
@@ -50,7 +50,21 @@ pub(crate) struct Flight {
     pub retaken: u8,
     deadline: Mono,
     status: Option<u16>,
+    media: Media,
     body: Vec<u8>,
+}
+
+/// How an operation ended: outcome, class, and what is said of it.
+pub(crate) type End = (Outcome, Cow<'static, str>, Option<String>);
+
+/// What an event means for its operation.
+pub(crate) enum Step {
+    /// More is to come.
+    Goes,
+    /// An answer of this kind is complete, and the second request is ready.
+    Follows(Media),
+    /// It has ended; with a complete answer, if there is a kind.
+    Ended(Option<Media>, End),
 }
 
 /// All of them, by slot.
@@ -93,6 +107,7 @@ impl Flights {
             retaken: 0,
             deadline,
             status: None,
+            media: Media::Unsaid,
             body,
         });
         slot
@@ -145,14 +160,10 @@ impl Flights {
 }
 
 impl Flight {
-    /// Takes in part of the answer; how it ended, if it has.
-    pub(crate) fn take(
-        &mut self,
-        event: Event<'_>,
-        dialect: &dyn Dialect,
-    ) -> Option<(Outcome, Cow<'static, str>, Option<String>)> {
+    /// Takes in part of the answer.
+    pub(crate) fn take(&mut self, event: Event<'_>, dialect: &dyn Dialect) -> Step {
         match event {
-            Event::Head(head) => self.status = Some(head.status),
+            Event::Head(head) => (self.status, self.media) = (Some(head.status), head.media),
             Event::Data(data) => {
                 self.record.bytes_in += data.len() as u64;
                 let ok = self.status.is_some_and(|status| status < 300);
@@ -161,32 +172,63 @@ impl Flight {
                 let room = most.saturating_sub(self.body.len()).min(data.len());
                 self.body.extend_from_slice(&data[..room]);
             }
-            Event::End => {
-                let status = self.status.unwrap_or(0);
-                let outcome = dialect.classify(self.kind, status);
-                if outcome == Outcome::Ok {
-                    let said = dialect.read(self.kind, &self.body);
-                    (self.record.uid, self.record.rv) = (said.uid, said.rv);
-                }
-                let detail = (outcome != Outcome::Ok).then(|| excerpt(&self.body));
-                return Some((outcome, http_class(status), detail));
-            }
+            Event::End => return self.complete(dialect),
             Event::Gone(Gone::Unprocessed) => {
                 let detail = "the server says that it has not looked at it".to_owned();
-                return Some((Outcome::Failed, "not-processed".into(), Some(detail)));
+                return Step::Ended(None, (Outcome::Failed, "not-processed".into(), Some(detail)));
             }
             Event::Gone(Gone::Reset(code)) => {
                 let detail = format!("stream broken off with code {code}{}", self.so_far());
-                return Some((Outcome::Indeterminate, "stream-reset".into(), Some(detail)));
+                let end = (self.in_doubt(), "stream-reset".into(), Some(detail));
+                return Step::Ended(None, end);
             }
         }
-        None
+        Step::Goes
+    }
+
+    fn complete(&mut self, dialect: &dyn Dialect) -> Step {
+        let (status, media) = (self.status.unwrap_or(0), self.media);
+        let outcome = dialect.classify(self.kind, status);
+        if outcome != Outcome::Ok {
+            let said = dialect.explain(media, &self.body);
+            let detail = said.map_or_else(|| excerpt(&self.body), |said| excerpt(said.as_bytes()));
+            let outcome = if self.only_read() { Outcome::Failed } else { outcome };
+            return Step::Ended(Some(media), (outcome, http_class(status), Some(detail)));
+        }
+        let said = dialect.read(self.kind, media, &self.body);
+        if !self.request.follows {
+            (self.record.uid, self.record.rv) = (said.uid, said.rv);
+            return Step::Ended(Some(media), (outcome, http_class(status), None));
+        }
+        if !dialect.follow(&said, &mut self.request) {
+            let detail = format!(
+                "what was read before the write names no version, after status {status}: {}",
+                excerpt(&self.body)
+            );
+            let end = (Outcome::Failed, "no-version".into(), Some(detail));
+            return Step::Ended(Some(media), end);
+        }
+        self.body.clear();
+        (self.status, self.media) = (None, Media::Unsaid);
+        (self.place, self.retaken) = (Place::Waiting, 0);
+        Step::Follows(media)
+    }
+
+    /// Whether nothing but the read before a write can have been sent.
+    const fn only_read(&self) -> bool {
+        let waits = matches!((self.kind, self.place), (OpKind::Update, Place::Waiting));
+        self.request.follows || waits
+    }
+
+    /// The outcome of an operation that was sent, and of which no more is known.
+    pub(crate) const fn in_doubt(&self) -> Outcome {
+        if self.only_read() { Outcome::Failed } else { Outcome::Indeterminate }
     }
 
     /// How an answer that breaks off ends an operation.
-    pub(crate) fn lost(&self, why: &str) -> (Outcome, Cow<'static, str>, Option<String>) {
+    pub(crate) fn lost(&self, why: &str) -> End {
         let detail = format!("{why}{}", self.so_far());
-        (Outcome::Indeterminate, "connection-lost".into(), Some(detail))
+        (self.in_doubt(), "connection-lost".into(), Some(detail))
     }
 
     fn so_far(&self) -> String {

@@ -46,13 +46,13 @@ pub mod zipf;
 
 pub use arrivals::Arrivals;
 pub use closed::{Closed, ThinkTime, Until};
-pub use dialect::{CustomResource, Dialect, Gateway};
+pub use dialect::{BuiltIn, CustomResource, Dialect, Gateway};
 pub use generator::{LoadError, LoadSpec, Waiting, run_load};
 pub use keys::{Keys, Popularity};
 pub use payload::Todos;
 pub use schedule::{Schedule, ScheduleError};
 pub use seed::{SeedError, SeedSpec, seed};
 pub use subscriber::{Subscriber, SubscriberError};
-pub use summary::{LoadSummary, Outcomes};
+pub use summary::{Answers, LoadSummary, Outcomes};
 pub use work::Work;
 pub use workload::{Action, Deadlines, Identities, Mix};

@@ -7,6 +7,7 @@ use kab_evidence::clock::Mono;
 use kab_evidence::histogram::Latencies;
 use kab_evidence::id::OpId;
 use kab_evidence::ledger::Outcome;
+use kab_wire::Media;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::flight::Ended;
@@ -27,6 +28,8 @@ pub struct LoadSummary {
     pub outcomes: Outcomes,
     /// How many ended in each class.
     pub classes: BTreeMap<String, u64>,
+    /// How the answers were encoded; an update has two.
+    pub media: Answers,
     /// When the first operation was due; none if none was reached.
     pub first_intended: Option<Mono>,
     /// When the last operation that was reached was due.
@@ -71,6 +74,31 @@ pub struct Outcomes {
     pub missed: u64,
 }
 
+/// Complete answers by the encoding of their bodies, of all statuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// In JSON.
+    pub json: u64,
+    /// In CBOR.
+    pub cbor: u64,
+    /// In Kubernetes' protobuf.
+    pub protobuf: u64,
+    /// In something else, or without saying.
+    pub other: u64,
+}
+
+impl Answers {
+    /// One more answer has come.
+    pub(crate) const fn add(&mut self, media: Media) {
+        match media {
+            Media::Json => self.json += 1,
+            Media::Cbor => self.cbor += 1,
+            Media::Protobuf => self.protobuf += 1,
+            Media::Other | Media::Unsaid => self.other += 1,
+        }
+    }
+}
+
 impl Outcomes {
     /// All of them.
     pub const fn total(self) -> u64 {
@@ -103,6 +131,7 @@ impl Tally {
             acked: Vec::new(),
             outcomes: Outcomes::default(),
             classes: BTreeMap::new(),
+            media: Answers::default(),
             first_intended: None,
             last_intended: None,
             lateness: Latencies::new(),
@@ -136,6 +165,11 @@ impl Tally {
     pub(crate) fn in_flight(&mut self, now: usize) {
         let now = u32::try_from(now).unwrap_or(u32::MAX);
         self.summary.in_flight_peak = self.summary.in_flight_peak.max(now);
+    }
+
+    /// An answer was complete.
+    pub(crate) const fn answer(&mut self, media: Media) {
+        self.summary.media.add(media);
     }
 
     /// An operation ended.

@@ -23,7 +23,7 @@ impl Report<'_> {
     /// The tables of the section on the ledger, those with rows.
     fn tables(&self) -> Vec<&Table> {
         let page = self.page;
-        let all = [&page.ledger, &page.classes, &page.coverage, &page.joins];
+        let all = [&page.ledger, &page.classes, &page.media, &page.coverage, &page.joins];
         all.into_iter().chain(&page.watch).filter(|table| !table.rows.is_empty()).collect()
     }
 }

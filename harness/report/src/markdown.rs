@@ -50,7 +50,7 @@ fn write(out: &mut String, page: &Page) -> std::fmt::Result {
         }
     }
     writeln!(out, "\n## Ledger and joins")?;
-    let tables = [&page.ledger, &page.classes, &page.coverage, &page.joins];
+    let tables = [&page.ledger, &page.classes, &page.media, &page.coverage, &page.joins];
     for of in tables.into_iter().chain(&page.watch) {
         table(out, of)?;
     }

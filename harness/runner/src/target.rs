@@ -5,9 +5,11 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kab_backend::entity::{GROUP, KIND, PLURAL, VERSION};
 use kab_backend::naive::Deployed;
-use kab_backend::peer::peer;
-use kab_load::{CustomResource, Deadlines, Dialect, Gateway, Identities, Mix, Todos, Work};
-use kab_scenario::model::{Operation, Payload, Protocol, Traffic, Via};
+use kab_backend::peer::accepting;
+use kab_load::{
+    BuiltIn, CustomResource, Deadlines, Dialect, Gateway, Identities, Mix, Todos, Work,
+};
+use kab_scenario::model::{Encoding, Protocol, Resource, Seed, Traffic, Via};
 use kab_wire::Peer;
 
 use crate::arrivals::{deadlines, identities, mix, todos};
@@ -27,16 +29,15 @@ pub async fn work(
     count: Option<u64>,
     cell: &mut Cell<'_>,
 ) -> Result<Work, StepError> {
-    // The apiserver refuses a PUT without the version that was read before.
-    let update = traffic.mix.get(&Operation::Update).is_some_and(|weight| *weight > 0);
-    if update {
-        return Err(StepError::NotYet { step: name.to_owned(), what: "mix.update" });
-    }
     let seeded = traffic.keys.as_ref().and_then(|keys| cell.seeded.get(&keys.of).cloned());
     let (existing, entities) = seeded.unzip();
     let (peers, dialect): (Vec<Peer>, Arc<dyn Dialect>) = match traffic.via {
         Via::Gateway => (vec![gateway_peer(cell)], Arc::new(gateway())),
-        Via::Apiserver => (accounts(traffic, cell).await?, Arc::new(custom_resource(cell))),
+        Via::Apiserver => {
+            let accept = traffic.encoding.accept();
+            let peers = accounts(traffic.identities, traffic.protocol, accept, cell).await?;
+            (peers, dialect(traffic.resource, cell))
+        }
     };
     Ok(Work {
         step: name.to_owned(),
@@ -52,16 +53,24 @@ pub async fn work(
     })
 }
 
-/// The work of seed step `name`: `count` creates through the gateway.
-pub fn seeding(
+/// The work of seed step `name`: creates through the gateway, or, of what the
+/// gateway does not know, through the apiserver.
+pub async fn seeding(
     name: &str,
-    payload: &Payload,
+    step: &Seed,
     deadline: std::time::Duration,
-    count: u64,
     cell: &mut Cell<'_>,
 ) -> Result<Work, StepError> {
-    let todos: Todos = todos(name, cell.seed, payload)?;
+    let (count, resource) = (step.count, step.resource);
+    let todos: Todos = todos(name, cell.seed, &step.payload)?;
     cell.seeded.insert(name.to_owned(), (todos.clone(), count));
+    let (peers, dialect): (Vec<Peer>, Arc<dyn Dialect>) = match resource {
+        Resource::Todo => (vec![gateway_peer(cell)], Arc::new(gateway())),
+        Resource::ConfigMap | Resource::Lease => {
+            let accept = Encoding::Json.accept();
+            (accounts(1, Protocol::Auto, accept, cell).await?, dialect(resource, cell))
+        }
+    };
     Ok(Work {
         step: name.to_owned(),
         mix: Mix::creates(),
@@ -69,8 +78,8 @@ pub fn seeding(
         existing: None,
         deadlines: Deadlines::all(deadline),
         identities: Identities::ONE,
-        peers: vec![gateway_peer(cell)],
-        dialect: Arc::new(gateway()),
+        peers,
+        dialect,
         nonce: cell.nonce,
         first_sequence: cell.set_aside(count),
     })
@@ -85,21 +94,35 @@ fn gateway_peer(cell: &Cell<'_>) -> Peer {
     Peer::plain(cell.system.gateway(), kab_wire::Protocol::Http1)
 }
 
-fn custom_resource(cell: &Cell<'_>) -> CustomResource {
-    let api_version = format!("{GROUP}/{VERSION}");
-    CustomResource::namespaced(&api_version, KIND, cell.system.namespace(), PLURAL)
+/// How the apiserver is asked about `resource`.
+fn dialect(resource: Resource, cell: &Cell<'_>) -> Arc<dyn Dialect> {
+    let namespace = cell.system.namespace();
+    match resource {
+        Resource::Todo => {
+            let api_version = format!("{GROUP}/{VERSION}");
+            Arc::new(CustomResource::namespaced(&api_version, KIND, namespace, PLURAL))
+        }
+        Resource::ConfigMap => Arc::new(BuiltIn::config_maps(namespace)),
+        Resource::Lease => Arc::new(BuiltIn::leases(namespace)),
+    }
 }
 
-/// The apiserver, as each of the load's service accounts reaches it.
-async fn accounts(traffic: &Traffic, cell: &Cell<'_>) -> Result<Vec<Peer>, StepError> {
-    let protocol = match traffic.protocol {
+/// The apiserver, as each of the load's service accounts reaches it, asked for
+/// answers of the media types `accept`.
+async fn accounts(
+    identities: u16,
+    protocol: Protocol,
+    accept: &str,
+    cell: &Cell<'_>,
+) -> Result<Vec<Peer>, StepError> {
+    let protocol = match protocol {
         Protocol::Auto => kab_wire::Protocol::Auto,
         Protocol::Http1 => kab_wire::Protocol::Http1,
         Protocol::Http2 => kab_wire::Protocol::Http2,
     };
     let account = |index: u16| async move {
         let kubeconfig = cell.system.load_account(index).await?;
-        Ok::<_, StepError>(peer(&kubeconfig, protocol).await?)
+        Ok::<_, StepError>(accepting(&kubeconfig, protocol, accept).await?)
     };
-    stream::iter(0..traffic.identities.max(1)).map(account).buffered(AT_A_TIME).try_collect().await
+    stream::iter(0..identities.max(1)).map(account).buffered(AT_A_TIME).try_collect().await
 }

@@ -112,10 +112,11 @@ fn flags(flags: &std::collections::BTreeMap<String, String>) -> String {
 fn sentence(step: &Step) -> String {
     match &step.verb {
         Verb::Seed(seed) => {
-            format!(
-                "{} entities of {}, {} at a time",
-                seed.count, seed.payload.size, seed.in_flight
-            )
+            let what = match seed.resource.is_todo() {
+                true => "entities".to_owned(),
+                false => format!("{} objects", seed.resource.name()),
+            };
+            format!("{} {what} of {}, {} at a time", seed.count, seed.payload.size, seed.in_flight)
         }
         Verb::Subscribe(subscribe) => {
             let what = match subscribe.client {
@@ -207,7 +208,15 @@ fn load_sentence(load: &Load) -> String {
         Via::Gateway => "",
         Via::Apiserver => " to the apiserver",
     };
-    format!("{due} {what}{via}; given up after {deadline}")
+    let kind = match load.traffic.resource.is_todo() {
+        true => String::new(),
+        false => format!(" about {} objects", load.traffic.resource.name()),
+    };
+    let encoding = match load.traffic.encoding.is_json() {
+        true => String::new(),
+        false => format!(", answers in {} if it can", load.traffic.encoding.name()),
+    };
+    format!("{due} {what}{kind}{via}{encoding}; given up after {deadline}")
 }
 
 /// `text` in lines of at most 96 characters, each behind `indent`.

@@ -18,6 +18,7 @@ pub mod unit;
 mod claim;
 mod describe;
 mod inside;
+mod kind;
 mod meaning;
 mod path;
 mod read;

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::claim::{self, Scope, StepFacts};
 use crate::inside;
+use crate::kind;
 use crate::measure;
 use crate::model::{MOST_INFORMERS, Verb};
 use crate::path::Path;
@@ -212,7 +213,9 @@ fn nothing_to_check(
     let names = earlier.iter().filter(|step| step.writes()).filter_map(|step| step.name);
     let place = stored.place.first_line();
     Some(match earlier.iter().find(named) {
-        Some(step) if step.writes() => return None,
+        Some(step) if step.writes() => {
+            return step.verb.and_then(|(_, verb)| kind::unchecked(verb, place, name));
+        }
         Some(step) => {
             let verb = step.verb.map_or("nothing", |(verb, _)| verb);
             Problem::new(place, format!("`{name}` writes nothing: it is a `{verb}` step"))

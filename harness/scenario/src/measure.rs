@@ -91,6 +91,7 @@ pub const STEP: Kind = Group(&[
     ),
     ("rate", Group(&[("intended", Double), ("achieved", Double)])),
     ("classes", Open),
+    ("media", Group(&[("json", Int), ("cbor", Int), ("protobuf", Int), ("other", Int)])),
     ("response", LATENCIES_AND_OK),
     ("service", LATENCIES_AND_OK),
     ("lateness", LATENCIES),

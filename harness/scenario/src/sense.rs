@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::kind;
 use crate::meaning::StepView;
 use crate::model::Operation;
 use crate::problem::Problem;
@@ -19,6 +20,7 @@ pub fn problems(load: &Node, earlier: &[StepView<'_>], later: &[StepView<'_>]) -
     let mut problems = mix(load);
     problems.extend(load.get("keys").and_then(|keys| unknown_keys(keys, earlier, later)));
     problems.extend(through_gateway(load));
+    problems.extend(kind::problems(load, earlier));
     problems.extend(load.get("arrivals").map(|a| arrivals(a, load)).unwrap_or_default());
     problems.extend(payload(load));
     problems

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::search::Search;
-use crate::traffic::{Load, Payload};
+use crate::traffic::{Load, Payload, Resource};
 use crate::unit::Span;
 
 /// One step: a name, and exactly one verb.
@@ -143,6 +143,10 @@ pub struct Seed {
     /// What is in each.
     #[serde(default)]
     pub payload: Payload,
+    /// What they are: built-in kinds are made through the apiserver, and nobody
+    /// is notified of them.
+    #[serde(default, skip_serializing_if = "Resource::is_todo")]
+    pub resource: Resource,
 }
 
 const fn eight() -> u32 {

@@ -153,6 +153,7 @@ fn loads_of_every_form() {
         format!("{existing}, mix: {{delete: 1}}, keys: {{of: fill, pick: sequential}}, identities: 3"),
         format!("{existing}, mix: {{patch: 1}}, keys: {{of: fill, pick: {{zipf: {{exponent: 1}}}}}}"),
         format!("{existing}, payload: {{size: {{choice: [{{size: 1kB, weight: 3}}, {{size: 5kB, weight: 1}}]}}}}"),
+        format!("{existing}, encoding: cbor"),
         "rate: 1/s, duration: 10s, mix: {list: 1}, protocol: http1, connections: 4, wait: spin".to_owned(),
     ] {
         let loaded = quickstart(&[&format!("steps.write.load={{{form}}}")]);
@@ -166,4 +167,25 @@ fn loads_of_every_form() {
         sentences.push_str(&format!("{form}\n{sentence}\n  {cost:?}\n\n"));
     }
     insta::assert_snapshot!("loads", sentences);
+}
+
+/// Not in the quickstart, which looks for Todos in the store.
+#[test]
+fn loads_of_built_in_kinds() {
+    let text = r#"
+apiVersion: kab.dev/v1alpha1
+kind: Scenario
+metadata: { name: leases, summary: Leases. }
+spec:
+  question: How fast are they?
+  systems: [naive]
+  steps:
+    - name: write
+      load: { rate: 1/s, duration: 10s, via: apiserver, resource: lease, encoding: protobuf }
+  claims:
+    - { id: some, statement: Some., confirmed: write.ops.ok > 0, refuted: write.ops.ok == 0 }
+"#;
+    let loaded = load_text("leases.yaml", text.to_owned(), None, &[]).unwrap();
+    let plan = Plan::new(&loaded, 1).unwrap().describe();
+    assert!(plan.contains("lease") && plan.contains("protobuf"), "{plan}");
 }

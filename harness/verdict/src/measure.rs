@@ -14,7 +14,7 @@ use crate::capacity::{self, Capacity};
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::objective::PROBE;
-use crate::outcome::{self, Latency, Ops, RateOfOps};
+use crate::outcome::{self, Latency, Media, Ops, RateOfOps};
 use crate::server::{AllSeries, OverTime, Servers, over_time, servers};
 use crate::stored::{self, Stored};
 use crate::timeline::{Distributions, Timeline, timeline};
@@ -84,6 +84,9 @@ pub struct StepMeasurements {
     /// Operations by class, such as `http-201`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub classes: BTreeMap<String, u64>,
+    /// Complete answers by the encoding of their bodies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
     /// Operations a second; only of steps with a schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateOfOps>,
@@ -229,11 +232,13 @@ pub(crate) fn measure(
     let step = cell.steps.iter().find(|step| step.name == name);
     let index = joined.steps.iter().position(|known| known == name);
     let counted_from = step.filter(|step| step.verb == PROBE).map(|step| step.started);
-    let own = |trace: &&Trace| {
+    let of_step = |trace: &&Trace| {
         Some(usize::from(trace.step)) == index && Some(trace.intended) >= counted_from
     };
-    let traces = joined.traces.iter().filter(own);
-    let subscribers = subscribers_before(cell, name);
+    let traces = joined.traces.iter().filter(of_step);
+    // Nobody is notified of objects that are not the system's own.
+    let own = step.is_none_or(|step| !step.results.contains_key("resource"));
+    let subscribers = if own { subscribers_before(cell, name) } else { 0 };
 
     let scheduled = step.is_some_and(|step| ["load", PROBE].contains(&step.verb.as_str()));
     let checked = cell.steps.iter().any(|step| {
@@ -282,6 +287,7 @@ fn measure_ledger<'a>(
         verb: step.map(|step| step.verb.clone()).unwrap_or_default(),
         ops: outcome::ops(traces.clone(), step),
         classes: outcome::classes(joined, traces.clone()),
+        media: step.and_then(outcome::media),
         rate: outcome::rate(traces.clone()),
         response,
         service,

@@ -85,6 +85,26 @@ pub fn scheduled(step: &StepRecord) -> Option<u64> {
     step.results.get("scheduled")?.as_u64()
 }
 
+/// Complete answers by the encoding of their bodies, whatever was asked for; an
+/// update has two.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Media {
+    /// In JSON.
+    pub json: u64,
+    /// In CBOR.
+    pub cbor: u64,
+    /// In Kubernetes' protobuf.
+    pub protobuf: u64,
+    /// In something else, or without saying.
+    pub other: u64,
+}
+
+/// What `step` says of the encoding of its answers.
+pub fn media(step: &StepRecord) -> Option<Media> {
+    Media::deserialize(step.results.get("media")?).ok()
+}
+
 /// Counts `traces` by class.
 pub fn classes<'a>(
     joined: &Joined,

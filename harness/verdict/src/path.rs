@@ -13,7 +13,7 @@ use crate::distribution::Summary;
 use crate::interval::STATISTICS;
 use crate::measure::{CellMeasurements, StepMeasurements};
 use crate::objective::PROBE;
-use crate::outcome::{Latency, Ops};
+use crate::outcome::{Latency, Media, Ops};
 use crate::server::Servers;
 use crate::stored::Stored;
 use crate::value::{Nanos, Value};
@@ -121,6 +121,7 @@ impl Paths {
         for (class, count) in &step.classes {
             at.put(&format!("classes.{class}"), Some(Value::Count(*count)));
         }
+        at.group("media", step.media.as_ref(), media);
         at.put("rate.intended", step.rate.map(|r| Value::PerSecond(r.intended)));
         at.put("rate.achieved", step.rate.map(|r| Value::PerSecond(r.achieved)));
         at.group("response", Some(&step.response), latency);
@@ -184,6 +185,13 @@ fn ops(at: &mut Place<'_>, ops: Option<&Ops>) {
     at.count("failed", ops.map(|o| o.failed));
     at.count("indeterminate", ops.map(|o| o.indeterminate));
     at.count("missed", ops.map(|o| o.missed));
+}
+
+fn media(at: &mut Place<'_>, media: Option<&Media>) {
+    at.count("json", media.map(|m| m.json));
+    at.count("cbor", media.map(|m| m.cbor));
+    at.count("protobuf", media.map(|m| m.protobuf));
+    at.count("other", media.map(|m| m.other));
 }
 
 fn summary(at: &mut Place<'_>, of: Option<&Summary>) {

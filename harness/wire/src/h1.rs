@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::message::{Event, Head, Request};
+use crate::message::{Event, Head, Media, Request};
 
 /// Longest head of an answer.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -302,6 +302,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Parsed>, BadAnswer> {
     let status = answer.code.ok_or(BadAnswer::Head)?;
     let (mut body, mut close) = (Body::ToTheEnd, answer.version == Some(0));
     let mut retry_after = None;
+    let mut media = Media::Unsaid;
     for header in answer.headers.iter() {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
         let text = || std::str::from_utf8(header.value).unwrap_or_default().trim();
@@ -311,6 +312,8 @@ fn parse(bytes: &[u8]) -> Result<Option<Parsed>, BadAnswer> {
             body = Body::Chunked;
         } else if is("connection") {
             close |= text().eq_ignore_ascii_case("close");
+        } else if is("content-type") {
+            media = Media::of(header.value);
         } else if is("retry-after") {
             retry_after = text().parse().ok().map(Duration::from_secs);
         }
@@ -318,7 +321,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Parsed>, BadAnswer> {
     if matches!(status, 204 | 304) || body == Body::Length(0) {
         body = Body::None;
     }
-    Ok(Some(Parsed { length, head: Head { status, retry_after }, body, close }))
+    Ok(Some(Parsed { length, head: Head { status, retry_after, media }, body, close }))
 }
 
 /// The length at the beginning of a chunk's line; extensions are ignored.

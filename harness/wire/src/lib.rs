@@ -31,6 +31,6 @@ mod socket;
 mod tls;
 
 pub use connection::{Broken, Connection, Scratch};
-pub use message::{Event, Gone, Head, Method, Request};
+pub use message::{Event, Gone, Head, Media, Method, Request};
 pub use peer::{Peer, Protocol};
 pub use reactor::{Reactor, Ready, Waker};

@@ -52,6 +52,42 @@ pub struct Head {
     pub status: u16,
     /// `Retry-After`, if it names seconds.
     pub retry_after: Option<Duration>,
+    /// How the body is written, as `Content-Type` says.
+    pub media: Media,
+}
+
+/// How a body is written, as far as an apiserver offers it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Media {
+    /// Nothing is said of it.
+    #[default]
+    Unsaid,
+    /// `application/json`
+    Json,
+    /// `application/cbor`, or a sequence of it (`application/cbor-seq`)
+    Cbor,
+    /// `application/vnd.kubernetes.protobuf`
+    Protobuf,
+    /// Anything else.
+    Other,
+}
+
+impl Media {
+    /// That of a `Content-Type`, whose parameters (`;stream=watch`) are left
+    /// out.
+    pub fn of(value: &[u8]) -> Self {
+        let end = value.iter().position(|&byte| byte == b';').unwrap_or(value.len());
+        let is = |name: &str| value[..end].trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+        if is("application/json") {
+            Self::Json
+        } else if is("application/vnd.kubernetes.protobuf") {
+            Self::Protobuf
+        } else if is("application/cbor") || is("application/cbor-seq") {
+            Self::Cbor
+        } else {
+            Self::Other
+        }
+    }
 }
 
 /// Part of the answer to one request, in the order: head, data, end. Instead of
@@ -78,4 +114,28 @@ pub enum Gone {
     /// The server broke it off, with this error code of HTTP/2 (RFC 9113,
     /// section 7).
     Reset(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_are_told_apart_and_parameters_left_out() {
+        for (value, media) in [
+            ("application/json", Media::Json),
+            ("Application/JSON ; charset=utf-8", Media::Json),
+            ("application/json;stream=watch", Media::Json),
+            ("application/cbor", Media::Cbor),
+            ("application/cbor-seq", Media::Cbor),
+            ("application/vnd.kubernetes.protobuf;stream=watch", Media::Protobuf),
+            ("application/merge-patch+json", Media::Other),
+            ("text/plain; charset=utf-8", Media::Other),
+            ("application/jsonx", Media::Other),
+            (";application/json", Media::Other),
+            ("", Media::Other),
+        ] {
+            assert_eq!(Media::of(value.as_bytes()), media, "{value}");
+        }
+    }
 }

@@ -3,7 +3,8 @@
 mod support;
 
 use kab_evidence::clock::Mono;
-use kab_wire::{Event, Method, Protocol, Request};
+use kab_wire::{Event, Media, Method, Protocol, Request};
+use proptest::prelude::*;
 use support::{Answer, Client, Server, large};
 
 const KINDS: [(Protocol, bool); 4] = [
@@ -163,4 +164,32 @@ fn what_is_read_carries_the_instant_of_its_reading() {
     let before = Mono::now();
     let answer: Answer = client.call(1, &request("/echo", b"x"));
     assert!(before <= answer.first && answer.first <= answer.last && answer.last <= Mono::now());
+}
+
+/// The texts are Huffman-coded by hyper wherever that is shorter: whatever
+/// follows the type, it is told.
+#[test]
+fn the_media_type_of_every_answer_is_read() {
+    let types = [
+        ("application/json", Media::Json),
+        ("application/cbor", Media::Cbor),
+        ("application/vnd.kubernetes.protobuf", Media::Protobuf),
+        ("text/plain", Media::Other),
+    ];
+    for (protocol, secure) in KINDS {
+        let server = Server::start(secure);
+        let client = std::cell::RefCell::new(Client::connect(&server.peer(protocol)));
+        let media = |text: &str| {
+            let headers = [("x-type", text)];
+            let asked =
+                Request { method: Method::Get, path: "/method", headers: &headers, body: b"" };
+            client.borrow_mut().call(1, &asked).media
+        };
+        assert_eq!(media(""), Media::Unsaid, "{protocol:?} {secure}");
+        let parameter = "(;[ -~]{0,60}[!-~])?";
+        proptest!(|(which in 0..types.len(), rest in parameter)| {
+            let (name, expected) = types[which];
+            prop_assert_eq!(media(&format!("{name}{rest}")), expected, "{:?} {}", protocol, rest);
+        });
+    }
 }

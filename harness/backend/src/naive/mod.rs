@@ -45,11 +45,12 @@ const INFORMER: &[Rule] = &[
 ];
 
 /// What the accounts of a load may do: everything that its operations need.
-const LOAD: &[Rule] = &[Rule {
-    group: GROUP,
-    resource: PLURAL,
-    verbs: &["create", "get", "list", "watch", "update", "patch", "delete"],
-}];
+const LOAD: &[Rule] = &[
+    Rule { group: GROUP, resource: PLURAL, verbs: EVERYTHING },
+    Rule { group: "", resource: "configmaps", verbs: EVERYTHING },
+    Rule { group: "coordination.k8s.io", resource: "leases", verbs: EVERYTHING },
+];
+const EVERYTHING: &[&str] = &["create", "get", "list", "watch", "update", "patch", "delete"];
 
 /// What bare watchers may do.
 const WATCHER: &[Rule] =

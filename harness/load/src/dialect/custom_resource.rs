@@ -1,13 +1,10 @@
 //! The apiserver's own REST of a custom resource, without a gateway.
 
-use std::borrow::Cow;
-
-use kab_evidence::id::OP_ANNOTATION;
 use kab_evidence::ledger::{OpKind, Outcome};
-use kab_wire::Method;
-use serde::Deserialize;
+use kab_wire::Media;
 
-use super::{Answered, Asked, Composed, Dialect};
+use super::object::{Fields, Object};
+use super::{Answered, Asked, Composed, Dialect, answer, object};
 
 /// A namespaced custom resource, whose fields are in `spec`.
 #[derive(Debug, Clone)]
@@ -34,84 +31,24 @@ impl CustomResource {
 
 impl Dialect for CustomResource {
     fn compose(&self, asked: &Asked<'_>, request: &mut Composed) {
-        request.method = match asked.kind {
-            OpKind::Create => Method::Post,
-            OpKind::Get | OpKind::List => Method::Get,
-            OpKind::Update => Method::Put,
-            OpKind::Patch => Method::Patch,
-            OpKind::Delete => Method::Delete,
-        };
-        request.content_type = match asked.kind {
-            OpKind::Patch => "application/merge-patch+json",
-            _ => "application/json",
-        };
-        request.path.clone_from(&self.path);
-        if !matches!(asked.kind, OpKind::Create | OpKind::List) {
-            request.path.push('/');
-            request.path.push_str(asked.name);
-        }
-        let body = &mut request.body;
-        body.clear();
-        if matches!(asked.kind, OpKind::Get | OpKind::List | OpKind::Delete) {
-            return;
-        }
-        let mut put = |part: &str| body.extend_from_slice(part.as_bytes());
-        put("{");
-        if asked.kind != OpKind::Patch {
-            for part in [r#""apiVersion":""#, &self.api_version, r#"","kind":""#, &self.kind] {
-                put(part);
-            }
-            put(r#"","#);
-        }
-        put(r#""metadata":{"#);
-        if asked.kind != OpKind::Patch {
-            put(r#""name":""#);
-            put(asked.name);
-            put(r#"","#);
-        }
-        for part in [r#""annotations":{""#, OP_ANNOTATION, r#"":""#, asked.op.text().as_str()] {
-            put(part);
-        }
-        put(r#""}},"spec":{"#);
-        body.extend_from_slice(asked.fields);
-        body.extend_from_slice(b"}}");
+        let Self { api_version, kind, path } = self;
+        Object { api_version, kind, path, fields: Fields::Spec }.compose(asked, request);
     }
 
-    /// A request that the apiserver refuses with a 4xx was not applied. A 5xx
-    /// says nothing: etcd may have committed what the apiserver has lost sight
-    /// of, and a failure of a webhook is told as 500, too.
+    fn follow(&self, read: &Answered, request: &mut Composed) -> bool {
+        object::follow(read, request)
+    }
+
     fn classify(&self, _: OpKind, status: u16) -> Outcome {
-        match status {
-            200..=299 => Outcome::Ok,
-            400..=499 => Outcome::Failed,
-            _ => Outcome::Indeterminate,
-        }
+        object::classify(status)
     }
 
-    fn read(&self, kind: OpKind, body: &[u8]) -> Answered {
-        #[derive(Deserialize)]
-        struct Object<'a> {
-            #[serde(borrow)]
-            metadata: Metadata<'a>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Metadata<'a> {
-            #[serde(borrow, default)]
-            uid: Option<Cow<'a, str>>,
-            #[serde(borrow, default)]
-            resource_version: Option<Cow<'a, str>>,
-        }
-        if kind == OpKind::List {
-            return Answered::default();
-        }
-        let Ok(object) = serde_json::from_slice::<Object<'_>>(body) else {
-            return Answered::default();
-        };
-        Answered {
-            uid: object.metadata.uid.map(Cow::into_owned),
-            rv: object.metadata.resource_version.map(Cow::into_owned),
-        }
+    fn read(&self, kind: OpKind, media: Media, body: &[u8]) -> Answered {
+        if kind == OpKind::List { Answered::default() } else { answer::object(media, body) }
+    }
+
+    fn explain(&self, media: Media, body: &[u8]) -> Option<String> {
+        answer::message(media, body)
     }
 }
 
@@ -171,8 +108,35 @@ mod tests {
     fn an_answer_names_uid_and_revision_wherever_they_are() {
         let dialect = CustomResource::namespaced("g.io/v1", "Todo", "ns", "todos");
         let body = br#"{"spec":{"metadata":{"uid":"no"}},"metadata":{"managedFields":[{}],"uid":"u","resourceVersion":"7"}}"#;
-        let answered = dialect.read(OpKind::Create, body);
+        let answered = dialect.read(OpKind::Create, Media::Json, body);
         assert_eq!(answered, Answered { uid: Some("u".into()), rv: Some("7".into()) });
-        assert_eq!(dialect.read(OpKind::Create, b"[1"), Answered::default());
+        assert_eq!(dialect.read(OpKind::Create, Media::Json, b"[1"), Answered::default());
+    }
+
+    #[test]
+    fn an_update_reads_and_then_writes_the_version_that_it_read() {
+        let dialect = CustomResource::namespaced("g.io/v1", "Todo", "ns", "todos");
+        let (mut request, _) = composed(OpKind::Update);
+        assert_eq!(request.method, kab_wire::Method::Get);
+        assert!(request.follows && request.body.is_empty());
+        for version in [None, Some(String::new()), Some("7\"".to_owned())] {
+            assert!(!dialect.follow(&Answered { uid: None, rv: version }, &mut request));
+        }
+        let read = Answered { uid: None, rv: Some("41".to_owned()) };
+        assert!(dialect.follow(&read, &mut request) && !request.follows);
+        assert_eq!(request.method, kab_wire::Method::Put);
+        assert_eq!(request.path, "/apis/g.io/v1/namespaces/ns/todos/a-1");
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "apiVersion": "g.io/v1", "kind": "Todo",
+                "metadata": {
+                    "name": "a-1", "resourceVersion": "41",
+                    "annotations": { "kab.dev/op": OpId::new(1, 2).to_string() },
+                },
+                "spec": { "message": "m", "when": "w" },
+            })
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use kab_evidence::ledger::{OpKind, Outcome};
-use kab_wire::Method;
+use kab_wire::{Media, Method};
 use serde::Deserialize;
 
 use super::{Answered, Asked, Composed, Dialect};
@@ -29,6 +29,7 @@ impl Dialect for Gateway {
     fn compose(&self, asked: &Asked<'_>, request: &mut Composed) {
         request.path.clone_from(&self.path);
         request.body.clear();
+        request.follows = false;
         if asked.kind == OpKind::List {
             request.method = Method::Get;
             return;
@@ -47,7 +48,7 @@ impl Dialect for Gateway {
         (self.classify)(status)
     }
 
-    fn read(&self, kind: OpKind, body: &[u8]) -> Answered {
+    fn read(&self, kind: OpKind, _: Media, body: &[u8]) -> Answered {
         #[derive(Deserialize)]
         struct Created<'a> {
             #[serde(borrow)]

@@ -1,14 +1,20 @@
 //! How a system is spoken to: the one thing that the generator does not know.
 
+mod answer;
+mod built_in;
+mod cbor;
 mod custom_resource;
 mod gateway;
+mod object;
+mod protobuf;
 
 use std::fmt::Debug;
 
 use kab_evidence::id::OpId;
 use kab_evidence::ledger::{OpKind, Outcome};
-use kab_wire::Method;
+use kab_wire::{Media, Method};
 
+pub use built_in::BuiltIn;
 pub use custom_resource::CustomResource;
 pub use gateway::Gateway;
 
@@ -37,12 +43,23 @@ pub struct Composed {
     pub content_type: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// Whether a second request follows, which the operation really is about,
+    /// and which needs the answer to this one. This one changes nothing.
+    pub follows: bool,
+    /// What of the second request's body is ready.
+    pub second: Vec<u8>,
 }
 
 impl Default for Composed {
     fn default() -> Self {
-        let content_type = "application/json";
-        Self { method: Method::Get, path: String::new(), content_type, body: Vec::new() }
+        Self {
+            method: Method::Get,
+            path: String::new(),
+            content_type: "application/json",
+            body: Vec::new(),
+            follows: false,
+            second: Vec::new(),
+        }
     }
 }
 
@@ -67,5 +84,19 @@ pub trait Dialect: Debug + Send + Sync {
     fn classify(&self, kind: OpKind, status: u16) -> Outcome;
 
     /// What the body of a successful answer says of the entity.
-    fn read(&self, kind: OpKind, body: &[u8]) -> Answered;
+    fn read(&self, kind: OpKind, media: Media, body: &[u8]) -> Answered;
+
+    /// Turns a request whose [`Composed::follows`] is set into the second one of
+    /// its operation; `read` is what the answer to the first one said. False if
+    /// that says too little: the operation ends then, and has changed nothing.
+    fn follow(&self, read: &Answered, request: &mut Composed) -> bool {
+        let _ = (read, request);
+        false
+    }
+
+    /// What an answer that is no text says of a failure.
+    fn explain(&self, media: Media, body: &[u8]) -> Option<String> {
+        let _ = (media, body);
+        None
+    }
 }

@@ -51,6 +51,20 @@ pub(super) fn classes<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
     table
 }
 
+/// Answers of every step by the encoding of their bodies.
+pub(super) fn media<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
+    let head = ["step", "JSON", "CBOR", "protobuf", "other or not said"];
+    let mut table = Table::new("Answers by encoding", &head);
+    for pair in cells {
+        for step in &pair.1.steps {
+            let Some(of) = step.media else { continue };
+            let counts = [of.json, of.cbor, of.protobuf, of.other].map(grouped);
+            table.row(step_name(pair, &step.name), counts.to_vec());
+        }
+    }
+    table
+}
+
 /// How much of every step's evidence could be joined.
 pub(super) fn coverage<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
     let head = ["step", "gateway", "webhook", "informer", "delivery", "all of them"];

@@ -64,6 +64,8 @@ pub struct Page {
     pub ledger: Table,
     /// Operations by class.
     pub classes: Table,
+    /// Answers by encoding.
+    pub media: Table,
     /// How much could be joined.
     pub coverage: Table,
     /// What did not fit together.
@@ -188,6 +190,7 @@ impl Page {
             servers: servers::servers(steps())?,
             ledger: evidence::ledger(steps()),
             classes: evidence::classes(steps()),
+            media: evidence::media(steps()),
             coverage: evidence::coverage(steps()),
             joins: evidence::joins(steps()),
             watch: watch::tables(&record.cells, &judged.cells),

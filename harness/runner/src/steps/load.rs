@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kab_evidence::clock::Mono;
-use kab_load::{Arrivals, LoadSpec, LoadSummary, Waiting, run_load};
-use kab_scenario::model::{self, Load};
+use kab_load::{Answers, Arrivals, LoadSpec, LoadSummary, Waiting, run_load};
+use kab_scenario::model::{self, Encoding, Load};
 use serde_json::json;
 
 use super::{StepError, results};
@@ -22,8 +22,7 @@ pub async fn run(name: &str, step: &Load, cell: &mut Cell<'_>) -> Result<StepRes
     let stop = cell.stop();
     let summary = run_load(&spec, &cell.ledger(), stop.wait()).await?;
     tell(&summary, cell);
-    cell.acknowledged(&summary.acked);
-    Ok(results([
+    let mut found = results([
         ("scheduled", json!(summary.scheduled)),
         ("notReached", json!(summary.not_reached())),
         ("intendedRate", json!(step.arrivals.mean_rate())),
@@ -32,7 +31,18 @@ pub async fn run(name: &str, step: &Load, cell: &mut Cell<'_>) -> Result<StepRes
         ("inFlightPeak", json!(summary.in_flight_peak)),
         ("processCpuSeconds", json!(summary.cpu.as_secs_f64())),
         ("generatorCpuSeconds", json!(summary.generator_cpu.as_secs_f64())),
-    ]))
+        ("media", media(summary.media)),
+    ]);
+    // Nobody is notified of anything else.
+    if step.traffic.resource.is_todo() {
+        cell.acknowledged(&summary.acked);
+    } else {
+        found.extend(results([("resource", json!(step.traffic.resource.name()))]));
+    }
+    if let Some(warning) = not_granted(step.traffic.encoding, summary.media) {
+        cell.warn(format!("step {name}: {warning}"));
+    }
+    Ok(found)
 }
 
 /// The load of step `name`, ready to begin.
@@ -58,6 +68,27 @@ pub const fn waiting(wanted: model::Waiting) -> Waiting {
         model::Waiting::Hybrid => Waiting::Hybrid,
         model::Waiting::Spin => Waiting::Spin,
     }
+}
+
+fn media(of: Answers) -> serde_json::Value {
+    json!({ "json": of.json, "cbor": of.cbor, "protobuf": of.protobuf, "other": of.other })
+}
+
+/// What to say if the apiserver did not encode its answers as it was asked to.
+fn not_granted(asked: Encoding, came: Answers) -> Option<String> {
+    let granted = match asked {
+        Encoding::Json => return None,
+        Encoding::Cbor => came.cbor,
+        Encoding::Protobuf => came.protobuf,
+    };
+    (came.json > granted).then(|| {
+        format!(
+            "asked for {}, the apiserver answered {} times in it, and {} times in JSON",
+            asked.name(),
+            granted,
+            came.json
+        )
+    })
 }
 
 fn tell(summary: &LoadSummary, cell: &Cell<'_>) {

@@ -24,17 +24,6 @@ pub enum StepError {
     /// What the load is.
     #[error(transparent)]
     What(#[from] crate::arrivals::BadLoad),
-    /// The engine cannot do it yet.
-    #[error(
-        "step {step}: this kab cannot run a load with `{what}` yet; leave it out, or wait for a \
-         version that can"
-    )]
-    NotYet {
-        /// The step.
-        step: String,
-        /// What it cannot do.
-        what: &'static str,
-    },
     /// An account of the load.
     #[error(transparent)]
     Peer(#[from] kab_backend::peer::PeerError),

@@ -16,13 +16,18 @@ const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub async fn run(name: &str, step: &Seed, cell: &mut Cell<'_>) -> Result<StepResults, StepError> {
     let spec = SeedSpec {
-        work: seeding(name, &step.payload, DEADLINE, step.count, cell)?,
+        work: seeding(name, step, DEADLINE, cell).await?,
         count: step.count,
         in_flight: NonZeroU32::new(step.in_flight).unwrap_or(NonZeroU32::MIN),
     };
     let stop = cell.stop();
     let summary = seed(&spec, &cell.ledger(), stop.wait()).await?;
     cell.say(&format!("{} entities made", summary.outcomes.ok));
-    cell.acknowledged(&summary.acked);
-    Ok(results([("scheduled", json!(summary.reached))]))
+    let mut found = results([("scheduled", json!(summary.reached))]);
+    if step.resource.is_todo() {
+        cell.acknowledged(&summary.acked);
+    } else {
+        found.extend(results([("resource", json!(step.resource.name()))]));
+    }
+    Ok(found)
 }

@@ -121,6 +121,8 @@ impl SearchLoad {
             max_in_flight: self.max_in_flight,
             identities: one(),
             via: self.via,
+            resource: crate::traffic::Resource::default(),
+            encoding: crate::traffic::Encoding::default(),
             protocol: self.protocol,
             connections: self.connections,
             wait: self.wait,

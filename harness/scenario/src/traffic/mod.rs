@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod content;
+mod negotiation;
 mod union;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub use arrivals::{
 pub use content::{
     HotKeys, Keys, LognormalSize, Payload, Pick, Size, SizeChoice, Sizes, UniformSize, ZipfKeys,
 };
+
+pub use negotiation::{Encoding, Resource};
 
 use crate::unit::{Rate, Span};
 
@@ -85,6 +88,14 @@ struct LoadForm {
     /// Who is asked.
     #[serde(default)]
     via: Via,
+    /// Which kind of objects the operations are about. Built-in ones only
+    /// through the apiserver; nobody is notified of them.
+    #[serde(default, skip_serializing_if = "Resource::is_todo")]
+    resource: Resource,
+    /// How answers are asked to be encoded; other than JSON only through the
+    /// apiserver.
+    #[serde(default, skip_serializing_if = "Encoding::is_json")]
+    encoding: Encoding,
     /// Which HTTP is spoken.
     #[serde(default)]
     protocol: Protocol,
@@ -116,6 +127,10 @@ pub struct Traffic {
     pub identities: u16,
     /// Who is asked.
     pub via: Via,
+    /// Which kind of objects the operations are about.
+    pub resource: Resource,
+    /// How answers are asked to be encoded.
+    pub encoding: Encoding,
     /// Which HTTP is spoken.
     pub protocol: Protocol,
     /// How many connections; none: as many as it takes.
@@ -298,6 +313,8 @@ impl TryFrom<LoadForm> for Load {
             max_in_flight: form.max_in_flight,
             identities: form.identities,
             via: form.via,
+            resource: form.resource,
+            encoding: form.encoding,
             protocol: form.protocol,
             connections: form.connections,
             wait: form.wait,
@@ -324,6 +341,8 @@ impl From<Load> for LoadForm {
             max_in_flight: traffic.max_in_flight,
             identities: traffic.identities,
             via: traffic.via,
+            resource: traffic.resource,
+            encoding: traffic.encoding,
             protocol: traffic.protocol,
             connections: traffic.connections,
             wait: traffic.wait,

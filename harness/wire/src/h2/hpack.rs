@@ -5,12 +5,13 @@
 //! others are literals without Huffman coding.
 //!
 //! What is read: this client grants the server a table of size 0, so that every
-//! block stands alone. Of its headers only `:status` and `retry-after` are
-//! looked at, both of digits; the rest is skipped by its length.
+//! block stands alone. Of its headers only `:status`, `retry-after` and
+//! `content-type` are looked at; the rest is skipped by its length.
 
 use std::time::Duration;
 
-use crate::message::{Head, Method};
+use super::huffman;
+use crate::message::{Head, Media, Method};
 
 /// Entries of the static table; the first of the dynamic one is next.
 const STATIC: usize = 61;
@@ -22,7 +23,11 @@ const TABLE: usize = 4096;
 const AUTHORITY: usize = 1;
 const PATH: usize = 4;
 const STATUS: usize = 8;
+const CONTENT_TYPE: usize = 31;
 const RETRY_AFTER: usize = 53;
+
+/// Longest value that is looked at.
+const LONGEST: usize = 128;
 
 /// Writes the header blocks of one connection.
 #[derive(Debug)]
@@ -173,6 +178,7 @@ pub struct BadBlock;
 pub fn decode(mut block: &[u8]) -> Result<Option<Head>, BadBlock> {
     let mut status = None;
     let mut retry_after = None;
+    let mut media = Media::Unsaid;
     while let Some(&first) = block.first() {
         if first & 0x80 != 0 {
             let index = take_integer(&mut block, 7)?;
@@ -190,22 +196,61 @@ pub fn decode(mut block: &[u8]) -> Result<Option<Head>, BadBlock> {
             continue;
         }
         let bits = if first & 0xc0 == 0x40 { 6 } else { 4 };
-        let index = take_integer(&mut block, bits)?;
+        let mut index = take_integer(&mut block, bits)?;
         if index > STATIC {
             return Err(BadBlock);
         }
         if index == 0 {
-            take_text(&mut block)?;
+            index = take_text(&mut block)?.name();
         }
-        let (value, huffman) = take_text(&mut block)?;
+        let value = take_text(&mut block)?;
         match index {
-            8..=14 => status = number(value, huffman).and_then(|n| u16::try_from(n).ok()),
-            RETRY_AFTER => retry_after = number(value, huffman).map(Duration::from_secs),
+            8..=14 => status = value.number().and_then(|n| u16::try_from(n).ok()),
+            CONTENT_TYPE => {
+                let mut buffer = [0; LONGEST];
+                media = value.plain(&mut buffer).map_or(Media::Other, Media::of);
+            }
+            RETRY_AFTER => retry_after = value.number().map(Duration::from_secs),
             _ => {}
         }
     }
     const _: () = assert!(STATUS == 8);
-    Ok(status.map(|status| Head { status, retry_after }))
+    Ok(status.map(|status| Head { status, retry_after, media }))
+}
+
+/// A string as it is on the wire.
+#[derive(Debug, Clone, Copy)]
+struct Text<'b> {
+    bytes: &'b [u8],
+    huffman: bool,
+}
+
+impl Text<'_> {
+    /// What it says; none if that cannot be read, or is longer than `buffer`.
+    fn plain<'a>(&'a self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        if self.huffman { huffman::decode(self.bytes, buffer) } else { Some(self.bytes) }
+    }
+
+    /// A number in digits; none if it is anything else.
+    fn number(&self) -> Option<u64> {
+        let mut buffer = [0; LONGEST];
+        let digits = self.plain(&mut buffer)?;
+        let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        plain.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
+    }
+
+    /// The index of the header that it names, if that is one that is looked
+    /// at; else 0. Servers use the index themselves, but need not.
+    fn name(&self) -> usize {
+        // No name that is looked at is longer.
+        let mut buffer = [0; 12];
+        match self.plain(&mut buffer) {
+            Some(b":status") => STATUS,
+            Some(b"content-type") => CONTENT_TYPE,
+            Some(b"retry-after") => RETRY_AFTER,
+            _ => 0,
+        }
+    }
 }
 
 fn take_integer(block: &mut &[u8], bits: u32) -> Result<usize, BadBlock> {
@@ -229,48 +274,12 @@ fn take_integer(block: &mut &[u8], bits: u32) -> Result<usize, BadBlock> {
     Err(BadBlock)
 }
 
-fn take_text<'b>(block: &mut &'b [u8]) -> Result<(&'b [u8], bool), BadBlock> {
+fn take_text<'b>(block: &mut &'b [u8]) -> Result<Text<'b>, BadBlock> {
     let huffman = block.first().ok_or(BadBlock)? & 0x80 != 0;
     let length = take_integer(block, 7)?;
-    let (text, rest) = block.split_at_checked(length).ok_or(BadBlock)?;
+    let (bytes, rest) = block.split_at_checked(length).ok_or(BadBlock)?;
     *block = rest;
-    Ok((text, huffman))
-}
-
-/// A number in digits; none if it is anything else.
-fn number(text: &[u8], huffman: bool) -> Option<u64> {
-    let digits = if huffman { huffman_digits(text)? } else { text.to_vec() };
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    plain.then(|| std::str::from_utf8(&digits).ok()?.parse().ok()).flatten()
-}
-
-/// Huffman-coded digits (appendix B: 0 to 2 are the codes 0 to 2 of five bits,
-/// 3 to 9 the codes 25 to 31 of six); none if anything else is among them.
-fn huffman_digits(coded: &[u8]) -> Option<Vec<u8>> {
-    let bit = |at: usize| coded.get(at / 8).map(|byte| (byte >> (7 - at % 8)) & 1);
-    let read = |at: usize, bits: usize| {
-        (at..at + bits).try_fold(0_u8, |value, at| Some(value << 1 | bit(at)?))
-    };
-    let mut digits = Vec::new();
-    let mut at = 0;
-    while let Some(five) = read(at, 5) {
-        if five <= 2 {
-            digits.push(b'0' + five);
-            at += 5;
-            continue;
-        }
-        match read(at, 6) {
-            Some(six @ 25..=31) => {
-                digits.push(b'3' + (six - 25));
-                at += 6;
-            }
-            // Seven ones or fewer up to the end are padding.
-            _ => break,
-        }
-    }
-    let rest = coded.len() * 8 - at;
-    let padded = rest < 8 && (at..coded.len() * 8).all(|at| bit(at) == Some(1));
-    padded.then_some(digits)
+    Ok(Text { bytes, huffman })
 }
 
 #[cfg(test)]

@@ -44,6 +44,21 @@ fn retry_after_is_read_and_a_date_is_not() {
 }
 
 #[test]
+fn the_media_type_is_read_by_index_and_by_name() {
+    let media = |block: &str| decode(&hex(block)).unwrap().unwrap().media;
+    // "application/json" in Huffman code: by index, by a plain name, by a coded
+    // one; indexed for a table that stays empty.
+    let json = "8b 1d75 d062 0d26 3d4c 74 41 ea";
+    assert_eq!(media(&format!("88 0f10 {json}")), Media::Json);
+    assert_eq!(media(&format!("88 5f {json}")), Media::Json);
+    assert_eq!(media(&format!("88 00 0c 636f 6e74 656e 742d 7479 7065 {json}")), Media::Json);
+    assert_eq!(media(&format!("88 00 89 21ea 496a 4ac9 f559 7f {json}")), Media::Json);
+    assert_eq!(media("88 5f 10 6170 706c 6963 6174 696f 6e2f 6362 6f72"), Media::Cbor);
+    assert_eq!(media("88"), Media::Unsaid);
+    assert_eq!(media("88 5f 81 00"), Media::Other, "not a Huffman code");
+}
+
+#[test]
 fn blocks_that_need_a_table_or_are_cut_short_are_refused() {
     for bad in ["80", "be", "ff ff ff ff ff ff ff", "48", "48 05 31", "0f", "7f ff", "40 81"] {
         assert!(decode(&hex(bad)).is_err(), "{bad}");

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use kab_evidence::clock::Mono;
-use kab_wire::{Broken, Connection, Event, Peer, Protocol, Reactor, Request, Scratch};
+use kab_wire::{Broken, Connection, Event, Media, Peer, Protocol, Reactor, Request, Scratch};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
@@ -99,6 +99,9 @@ async fn answer(request: http::Request<Incoming>) -> Result<Response<Body>, Infa
     let header = |name| head.headers.get(name).map_or("", |value| value.to_str().unwrap());
     let path = head.uri.path().to_owned();
     let mut response = Response::builder();
+    if !header("x-type").is_empty() {
+        response = response.header("content-type", header("x-type"));
+    }
     let said = match path.as_str() {
         "/echo" => {
             response = response.status(StatusCode::CREATED);
@@ -164,6 +167,7 @@ fn futures_like(
 pub struct Answer {
     pub status: u16,
     pub retry_after: Option<u64>,
+    pub media: Media,
     pub body: Vec<u8>,
     pub first: Mono,
     pub last: Mono,
@@ -236,8 +240,8 @@ impl Client {
                 Event::Head(head) => {
                     let retry_after = head.retry_after.map(|d| d.as_secs());
                     let body = Vec::new();
-                    let answer =
-                        Answer { status: head.status, retry_after, body, first: at, last: at };
+                    let (status, media) = (head.status, head.media);
+                    let answer = Answer { status, retry_after, media, body, first: at, last: at };
                     assert!(answers.insert(tag, answer).is_none());
                 }
                 // Of a stream that had begun before, only the rest is seen.

@@ -207,7 +207,11 @@ fn load_sentence(load: &Load) -> String {
         Via::Gateway => "",
         Via::Apiserver => " to the apiserver",
     };
-    format!("{due} {what}{via}; given up after {deadline}")
+    let workers = match load.traffic.workers {
+        1 => String::new(),
+        workers => format!(", shared by {workers} processes"),
+    };
+    format!("{due} {what}{via}{workers}; given up after {deadline}")
 }
 
 /// `text` in lines of at most 96 characters, each behind `indent`.

@@ -124,6 +124,7 @@ impl SearchLoad {
             protocol: self.protocol,
             connections: self.connections,
             wait: self.wait,
+            workers: 1,
         }
     }
 }

@@ -64,9 +64,23 @@ pub async fn config(path: &Path) -> Result<Config, ClientError> {
         source: Box::new(source),
     };
     let kubeconfig = Kubeconfig::read_from(path).map_err(kubeconfig_error)?;
-    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .map_err(kubeconfig_error)
+    current(kubeconfig).await.map_err(kubeconfig_error)
+}
+
+/// The current context of the kubeconfig `text`, called `name` in messages.
+///
+/// # Errors
+/// If there is none.
+pub async fn config_of(name: &Path, text: &str) -> Result<Config, ClientError> {
+    let kubeconfig_error = |source: kube::config::KubeconfigError| ClientError::Kubeconfig {
+        path: name.to_owned(),
+        source: Box::new(source),
+    };
+    current(Kubeconfig::from_yaml(text).map_err(kubeconfig_error)?).await.map_err(kubeconfig_error)
+}
+
+async fn current(kubeconfig: Kubeconfig) -> Result<Config, kube::config::KubeconfigError> {
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
 }
 
 fn client(config: &Config) -> Result<Client, kube::Error> {

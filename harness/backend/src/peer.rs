@@ -9,7 +9,10 @@ use kube::client::ConfigExt;
 use kube::config::Config;
 use rustls::pki_types::ServerName;
 
-use crate::client::{ClientError, config};
+use crate::client::{ClientError, config, config_of};
+
+/// What answers are asked to be encoded in, unless somebody wants another.
+const JSON: &str = "application/json";
 
 /// A peer could not be made of a kubeconfig.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +50,7 @@ pub enum PeerError {
 /// If the file is none, its server has no address, or its user neither
 /// certificate nor token.
 pub async fn peer(path: &Path, protocol: Protocol) -> Result<Peer, PeerError> {
-    accepting(path, protocol, "application/json").await
+    accepting(path, protocol, JSON).await
 }
 
 /// The same, asked for answers of the media types `accept`, in every request.
@@ -55,10 +58,32 @@ pub async fn peer(path: &Path, protocol: Protocol) -> Result<Peer, PeerError> {
 /// # Errors
 /// As [`peer`].
 pub async fn accepting(path: &Path, protocol: Protocol, accept: &str) -> Result<Peer, PeerError> {
-    let config = config(path).await?;
+    peer_with(path, &config(path).await?, protocol, accept)
+}
+
+/// The same for the kubeconfig `text`, called `name` in messages: for whoever
+/// was sent it.
+///
+/// # Errors
+/// As [`peer`].
+pub async fn peer_of(
+    name: &Path,
+    text: &str,
+    protocol: Protocol,
+    accept: &str,
+) -> Result<Peer, PeerError> {
+    peer_with(name, &config_of(name, text).await?, protocol, accept)
+}
+
+fn peer_with(
+    path: &Path,
+    config: &Config,
+    protocol: Protocol,
+    accept: &str,
+) -> Result<Peer, PeerError> {
     let credentials = |why: String| PeerError::Credentials { path: path.to_owned(), why };
     let tls = config.rustls_client_config().map_err(|e| credentials(e.to_string()))?;
-    let address = address(path, &config)?;
+    let address = address(path, config)?;
     let host = config.cluster_url.host().unwrap_or_default().trim_matches(['[', ']']);
     let name = match &config.tls_server_name {
         Some(name) => name.as_str(),
@@ -69,7 +94,7 @@ pub async fn accepting(path: &Path, protocol: Protocol, accept: &str) -> Result<
     peer.authority =
         config.cluster_url.authority().map_or_else(|| address.to_string(), ToString::to_string);
     peer.tls = Some((Arc::new(tls), name));
-    if let Some(token) = token(path, &config)? {
+    if let Some(token) = token(path, config)? {
         peer = peer.with_header("authorization", &format!("Bearer {token}"));
     }
     Ok(peer)

@@ -83,6 +83,9 @@ pub enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Do a part of a load: orders on stdin, news on stdout, both lines of JSON.
+    #[command(hide = true)]
+    Worker,
     /// Do one task of `kab bench`, and print what came of it as JSON.
     #[command(hide = true)]
     BenchWorker {
@@ -125,6 +128,9 @@ pub struct Run {
     /// Seed of everything random. By default it is drawn anew, and recorded.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// How many processes share each load. By default as the scenario says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub workers: Option<u32>,
     /// Folder for the run; it must not hold one. Default: reports/NAME-TIME.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -41,6 +41,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Schema { of } => commands::schema::run(of),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::App { name, config } => commands::app::run(&name, &config),
+        Command::Worker => commands::worker::run(),
         Command::Bench(args) => commands::bench::run(&args),
         Command::BenchWorker { config } => commands::bench::worker(&config),
     }

@@ -107,6 +107,15 @@ pub fn thread_cpu() -> Duration {
     Duration::new(u64::try_from(used.tv_sec).unwrap_or(0), u32::try_from(used.tv_nsec).unwrap_or(0))
 }
 
+/// Which clock [`Mono`] reads here: the boot of the kernel, and the time
+/// namespace, within which `CLOCK_MONOTONIC` has one origin. Instants of
+/// processes for which it differs cannot be compared.
+pub fn origin() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
+    format!("boot {} {}", boot.trim(), namespace.display()).trim().to_owned()
+}
+
 /// The calendar time, for people; never for measuring.
 pub fn wall() -> jiff::Timestamp {
     jiff::Timestamp::now()

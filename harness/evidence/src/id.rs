@@ -38,6 +38,11 @@ impl OpId {
         self.nonce
     }
 
+    /// The sequence number that it was made of.
+    pub const fn number(self) -> u64 {
+        self.sequence.wrapping_sub(1)
+    }
+
     /// The second half of the id: the operation's number, shifted off zero.
     pub(crate) const fn sequence(self) -> u64 {
         self.sequence

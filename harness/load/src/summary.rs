@@ -9,6 +9,7 @@ use kab_evidence::id::OpId;
 use kab_evidence::ledger::Outcome;
 use kab_wire::Media;
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
 use crate::flight::Ended;
 
@@ -75,7 +76,7 @@ pub struct Outcomes {
 }
 
 /// Complete answers by the encoding of their bodies, of all statuses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
     /// In JSON.
     pub json: u64,
@@ -88,6 +89,14 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// Adds those of another share.
+    pub const fn merge(&mut self, other: Self) {
+        self.json += other.json;
+        self.cbor += other.cbor;
+        self.protobuf += other.protobuf;
+        self.other += other.other;
+    }
+
     /// One more answer has come.
     pub(crate) const fn add(&mut self, media: Media) {
         match media {

@@ -173,6 +173,7 @@ async fn bring_up<'a>(
         progress,
         supervisor,
         stop: stop.clone(),
+        program: &request.program,
         local,
         system,
         ledger,

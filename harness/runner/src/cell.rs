@@ -15,7 +15,8 @@ use kab_evidence::store::StoredEntity;
 use kab_lab::local::Local;
 use kab_lab::process::Supervisor;
 use kab_lab::progress::Progress;
-use kab_load::{Subscriber, Todos};
+use kab_load::Subscriber;
+use kab_scenario::model::Payload;
 use kab_watch::Watchers;
 
 use crate::recorder::Recorder;
@@ -30,6 +31,8 @@ pub struct Cell<'a> {
     pub(crate) progress: &'a dyn Progress,
     pub(crate) supervisor: &'a Supervisor,
     pub(crate) stop: Stop,
+    /// The program that is every worker, by `worker`.
+    pub(crate) program: &'a std::path::Path,
     pub(crate) local: Local,
     pub(crate) system: Deployed,
     pub(crate) ledger: Arc<JsonlWriter<OpRecord>>,
@@ -38,7 +41,7 @@ pub struct Cell<'a> {
     pub(crate) nonce: u64,
     pub(crate) next_sequence: u64,
     /// What each seed step made, and how many.
-    pub(crate) seeded: HashMap<String, (Todos, u64)>,
+    pub(crate) seeded: HashMap<String, (Payload, u64)>,
     pub(crate) subscribers: Vec<Subscriber>,
     /// Watchers, and how many writes had been acknowledged before they began:
     /// of those they hear nothing.

@@ -7,6 +7,7 @@
 //! | [`resume`](mod@resume) | a run that did not end, gone on with |
 //! | `begin` | from nothing to a system on trial in a lab of its own |
 //! | `cell` | what the steps of a cell share |
+//! | [`share`] | a load shared by child processes |
 //! | `steps` | one file a step verb |
 //! | `target` | who is asked, and by whom |
 //! | `deaths` | processes that ended although nobody asked them to |
@@ -26,6 +27,7 @@ pub mod resume;
 pub mod run;
 pub mod sampler;
 mod scrape;
+pub mod share;
 mod steps;
 pub mod stop;
 mod target;

@@ -28,7 +28,8 @@ pub struct Request {
     pub plan: Plan,
     /// The run folder; it must not hold a run, unless the run is resumed.
     pub out: PathBuf,
-    /// The program that is every app of the system under test, by `app NAME`.
+    /// The program that is every app of the system under test, by `app NAME`,
+    /// and every worker, by `worker`.
     pub program: PathBuf,
     /// Where to look for the control plane's programs.
     pub finder: Finder,

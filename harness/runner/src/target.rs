@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use kab_backend::entity::{GROUP, KIND, PLURAL, VERSION};
-use kab_backend::naive::Deployed;
-use kab_backend::peer::accepting;
-use kab_load::{
-    BuiltIn, CustomResource, Deadlines, Dialect, Gateway, Identities, Mix, Todos, Work,
-};
-use kab_scenario::model::{Encoding, Protocol, Resource, Seed, Traffic, Via};
+use kab_backend::peer::peer;
+use kab_load::{Deadlines, Dialect, Identities, Mix, Todos, Work};
+use kab_scenario::model::{Load, Resource, Seed, Via};
 use kab_wire::Peer;
 
-use crate::arrivals::{deadlines, identities, mix, todos};
+use crate::arrivals::todos;
 use crate::cell::Cell;
+use crate::share::{Existing, Job, Reach, dialect, gateway, gateway_peer};
 use crate::steps::StepError;
 
 /// How many accounts are made at a time.
@@ -22,33 +19,34 @@ const AT_A_TIME: usize = 8;
 /// Ids set aside for a load of which nobody knows how many operations it has.
 const UNCOUNTED: u64 = 1 << 40;
 
-/// The work of load step `name`.
-pub async fn work(
+/// The load of step `name` with `count` operations, in values that can be sent
+/// to a worker.
+pub async fn job(
     name: &str,
-    traffic: &Traffic,
+    load: &Load,
     count: Option<u64>,
     cell: &mut Cell<'_>,
-) -> Result<Work, StepError> {
-    let seeded = traffic.keys.as_ref().and_then(|keys| cell.seeded.get(&keys.of).cloned());
-    let (existing, entities) = seeded.unzip();
-    let (peers, dialect): (Vec<Peer>, Arc<dyn Dialect>) = match traffic.via {
-        Via::Gateway => (vec![gateway_peer(cell)], Arc::new(gateway())),
-        Via::Apiserver => {
-            let accept = traffic.encoding.accept();
-            let peers = accounts(traffic.identities, traffic.protocol, accept, cell).await?;
-            (peers, dialect(traffic.resource, cell))
-        }
+) -> Result<Job, StepError> {
+    let traffic = &load.traffic;
+    let reach = match traffic.via {
+        Via::Gateway => Reach::Gateway { address: cell.system.gateway() },
+        Via::Apiserver => Reach::Apiserver {
+            namespace: cell.system.namespace().to_owned(),
+            kubeconfigs: kubeconfigs(traffic.identities, cell).await?,
+        },
     };
-    Ok(Work {
+    let made = |keys: &kab_scenario::model::Keys| {
+        let (payload, count) = cell.seeded.get(&keys.of)?.clone();
+        Some(Existing { step: keys.of.clone(), payload, count })
+    };
+    Ok(Job {
         step: name.to_owned(),
-        mix: mix(name, cell.seed, traffic, entities.unwrap_or(0))?,
-        todos: todos(name, cell.seed, &traffic.payload)?,
-        existing,
-        deadlines: deadlines(traffic),
-        identities: identities(traffic),
-        peers,
-        dialect,
+        load: load.clone(),
+        seed: cell.seed,
         nonce: cell.nonce,
+        reach,
+        existing: traffic.keys.as_ref().and_then(made),
+        ledger: cell.folder.ops_part_path(&format!("{name}-{{}}")),
         first_sequence: cell.set_aside(count.unwrap_or(UNCOUNTED)),
     })
 }
@@ -63,12 +61,13 @@ pub async fn seeding(
 ) -> Result<Work, StepError> {
     let (count, resource) = (step.count, step.resource);
     let todos: Todos = todos(name, cell.seed, &step.payload)?;
-    cell.seeded.insert(name.to_owned(), (todos.clone(), count));
+    cell.seeded.insert(name.to_owned(), (step.payload.clone(), count));
     let (peers, dialect): (Vec<Peer>, Arc<dyn Dialect>) = match resource {
-        Resource::Todo => (vec![gateway_peer(cell)], Arc::new(gateway())),
+        Resource::Todo => (vec![gateway_peer(cell.system.gateway())], Arc::new(gateway())),
         Resource::ConfigMap | Resource::Lease => {
-            let accept = Encoding::Json.accept();
-            (accounts(1, Protocol::Auto, accept, cell).await?, dialect(resource, cell))
+            let account = cell.system.load_account(0).await?;
+            let peer = peer(&account, kab_wire::Protocol::Auto).await?;
+            (vec![peer], dialect(resource, cell.system.namespace()))
         }
     };
     Ok(Work {
@@ -85,44 +84,13 @@ pub async fn seeding(
     })
 }
 
-fn gateway() -> Gateway {
-    Gateway { path: Deployed::CREATE_PATH.to_owned(), classify: Deployed::classify }
-}
-
-/// The gateway speaks HTTP/1.1 and knows one caller.
-fn gateway_peer(cell: &Cell<'_>) -> Peer {
-    Peer::plain(cell.system.gateway(), kab_wire::Protocol::Http1)
-}
-
-/// How the apiserver is asked about `resource`.
-fn dialect(resource: Resource, cell: &Cell<'_>) -> Arc<dyn Dialect> {
-    let namespace = cell.system.namespace();
-    match resource {
-        Resource::Todo => {
-            let api_version = format!("{GROUP}/{VERSION}");
-            Arc::new(CustomResource::namespaced(&api_version, KIND, namespace, PLURAL))
-        }
-        Resource::ConfigMap => Arc::new(BuiltIn::config_maps(namespace)),
-        Resource::Lease => Arc::new(BuiltIn::leases(namespace)),
-    }
-}
-
-/// The apiserver, as each of the load's service accounts reaches it, asked for
-/// answers of the media types `accept`.
-async fn accounts(
-    identities: u16,
-    protocol: Protocol,
-    accept: &str,
-    cell: &Cell<'_>,
-) -> Result<Vec<Peer>, StepError> {
-    let protocol = match protocol {
-        Protocol::Auto => kab_wire::Protocol::Auto,
-        Protocol::Http1 => kab_wire::Protocol::Http1,
-        Protocol::Http2 => kab_wire::Protocol::Http2,
-    };
+/// What the kubeconfig of each of the load's service accounts says.
+async fn kubeconfigs(identities: u16, cell: &Cell<'_>) -> Result<Vec<String>, StepError> {
     let account = |index: u16| async move {
-        let kubeconfig = cell.system.load_account(index).await?;
-        Ok::<_, StepError>(accepting(&kubeconfig, protocol, accept).await?)
+        let path = cell.system.load_account(index).await?;
+        tokio::fs::read_to_string(&path)
+            .await
+            .map_err(|source| StepError::Kubeconfig { path, source })
     };
     stream::iter(0..identities.max(1)).map(account).buffered(AT_A_TIME).try_collect().await
 }

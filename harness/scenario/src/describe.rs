@@ -216,7 +216,11 @@ fn load_sentence(load: &Load) -> String {
         true => String::new(),
         false => format!(", answers in {} if it can", load.traffic.encoding.name()),
     };
-    format!("{due} {what}{kind}{via}{encoding}; given up after {deadline}")
+    let workers = match load.traffic.workers {
+        1 => String::new(),
+        workers => format!(", shared by {workers} processes"),
+    };
+    format!("{due} {what}{kind}{via}{encoding}{workers}; given up after {deadline}")
 }
 
 /// `text` in lines of at most 96 characters, each behind `indent`.

@@ -23,7 +23,22 @@ pub fn problems(load: &Node, earlier: &[StepView<'_>], later: &[StepView<'_>]) -
     problems.extend(kind::problems(load, earlier));
     problems.extend(load.get("arrivals").map(|a| arrivals(a, load)).unwrap_or_default());
     problems.extend(payload(load));
+    problems.extend(idle_workers(load));
     problems
+}
+
+/// More workers than operations may be in flight: some could send nothing.
+fn idle_workers(load: &Node) -> Option<Problem> {
+    let node = load.get("workers")?;
+    let workers = whole(Some(node))?;
+    let in_flight = match load.get("maxInFlight") {
+        Some(most) => whole(Some(most))?,
+        None => IN_FLIGHT,
+    };
+    (workers > in_flight).then(|| {
+        let message = format!("{workers} workers cannot share {in_flight} operations in flight");
+        Problem::new(here(node), message).help("raise `maxInFlight`, or take fewer workers")
+    })
 }
 
 /// What makes no sense in the payload of a step that writes.

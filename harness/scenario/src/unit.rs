@@ -68,6 +68,11 @@ pub struct Rate(f64);
 textual!(Rate, r"^[0-9]+(\.[0-9]+)?/[sm]$", "kab-rate", "a rate such as 40/s, 0.5/s or 600/m");
 
 impl Rate {
+    /// So many operations a second; none unless that is finite and above zero.
+    pub fn of(per_second: f64) -> Option<Self> {
+        (per_second.is_finite() && per_second > 0.0).then_some(Self(per_second))
+    }
+
     /// Operations a second; always finite and above zero.
     pub const fn per_second(self) -> f64 {
         self.0

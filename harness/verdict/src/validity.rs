@@ -131,6 +131,10 @@ fn step_doubts(step: &StepRecord, measured: Option<&StepMeasurements>) -> Vec<St
     if step.verb == "subscribe" && step.ended.is_some() && subscribers_of(step).is_none() {
         doubts.push(format!("Step {name} does not say how many subscribers it started."));
     }
+    let lost = step.results.get("lostWorkers").and_then(serde_json::Value::as_array);
+    for worker in lost.into_iter().flatten().filter_map(serde_json::Value::as_str) {
+        doubts.push(format!("A worker of step {name} was lost: {worker}."));
+    }
     let Some(measured) = measured else { return doubts };
     if let Some(capacity) = &measured.capacity {
         doubts.extend(capacity.disagreements.iter().cloned());

@@ -13,6 +13,7 @@ pub mod report;
 pub mod resume;
 pub mod run;
 pub mod schema;
+pub mod worker;
 
 use std::future::Future;
 use std::io::{IsTerminal, Write};

@@ -9,7 +9,8 @@ use kab_evidence::record::RunState;
 use kab_lab::keep::Labs;
 use kab_lab::progress::Progress;
 use kab_runner::{Request, RunError};
-use kab_scenario::{Loaded, Plan};
+use kab_scenario::model::Verb;
+use kab_scenario::{Loaded, Plan, Problems};
 
 use super::assets::finder;
 use super::print;
@@ -51,7 +52,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
 /// The scenario and its plan; none if something is wrong with the scenario,
 /// which has then been said.
 fn prepare(args: &Run) -> Result<Option<(Loaded, Plan)>, Failure> {
-    let loaded = match kab_scenario::load(&args.scenario, &args.set) {
+    let loaded = match load(args) {
         Ok(loaded) => loaded,
         Err(problems) => {
             show(&problems);
@@ -64,6 +65,18 @@ fn prepare(args: &Run) -> Result<Option<(Loaded, Plan)>, Failure> {
     let seed = args.seed.unwrap_or_else(|| RandomState::new().hash_one("seed") >> 32);
     let plan = Plan::new(&loaded, seed).or_exit(Exit::Usage)?;
     Ok(Some((loaded, plan)))
+}
+
+/// The scenario, with `--workers` set in each of its loads: so that the record
+/// says it, and whoever resumes the run or runs it again does the same.
+fn load(args: &Run) -> Result<Loaded, Problems> {
+    let loaded = kab_scenario::load(&args.scenario, &args.set)?;
+    let Some(workers) = args.workers else { return Ok(loaded) };
+    let steps = loaded.scenario.spec.steps.iter();
+    let loads = steps.filter(|step| matches!(step.verb, Verb::Load(_)));
+    let more = loads.map(|step| format!("steps.{}.load.workers={workers}", step.name));
+    let sets: Vec<_> = args.set.iter().cloned().chain(more).collect();
+    kab_scenario::load(&args.scenario, &sets)
 }
 
 fn default_out(loaded: &Loaded, asked: &ClockAnchor) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::ChildStdout;
+use std::process::{ChildStdin, ChildStdout};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
 use std::{fmt, io, thread};
@@ -64,6 +64,7 @@ pub(super) struct State {
     pid: Pid,
     log: PathBuf,
     lines: Mutex<Option<Lines>>,
+    input: Mutex<Option<ChildStdin>>,
     phase: Mutex<Phase>,
     gone: Condvar,
     ended: watch::Sender<Option<Ended>>,
@@ -92,6 +93,7 @@ impl State {
             pid: Pid::from_child(&process),
             log: spec.log,
             lines: Mutex::new(spec.lines.then_some(lines)),
+            input: Mutex::new(process.stdin.take()),
             phase: Mutex::new(Phase { ended: None, asked: false, announced: spec.announced }),
             gone: Condvar::new(),
             ended: watch::Sender::new(None),
@@ -139,6 +141,12 @@ impl Child {
     /// by [`ChildSpec::lines`].
     pub fn take_lines(&self) -> Option<Lines> {
         locked(&self.0.lines).take()
+    }
+
+    /// Its stdin, once, if it was asked for by [`ChildSpec::input`]. Dropped, it
+    /// is closed.
+    pub fn take_input(&self) -> Option<ChildStdin> {
+        locked(&self.0.input).take()
     }
 
     /// How it ended; none while it runs.

@@ -18,6 +18,7 @@ pub struct ChildSpec {
     dir: Option<PathBuf>,
     pub(super) lines: bool,
     pub(super) announced: bool,
+    pub(super) input: bool,
 }
 
 impl ChildSpec {
@@ -37,6 +38,7 @@ impl ChildSpec {
             dir: None,
             lines: false,
             announced: true,
+            input: false,
         }
     }
 
@@ -76,6 +78,14 @@ impl ChildSpec {
         self
     }
 
+    /// Gives it a stdin, to be had from [`super::Child::take_input`]. Without,
+    /// it reads nothing.
+    #[must_use]
+    pub const fn input(mut self) -> Self {
+        self.input = true;
+        self
+    }
+
     /// Leaves its death, until [`super::Child::announce`] is called, to those
     /// who hold the child: it may still fail to start, and be tried again.
     #[must_use]
@@ -99,7 +109,8 @@ impl ChildSpec {
     pub(super) fn command(&self, log: &File) -> Result<(Command, Option<File>), ProcessError> {
         let copy = || log.try_clone().map_err(|source| self.log_error(source));
         let mut command = Command::new(&self.program);
-        command.args(&self.args).stdin(Stdio::null()).stderr(copy()?);
+        let stdin = if self.input { Stdio::piped() } else { Stdio::null() };
+        command.args(&self.args).stdin(stdin).stderr(copy()?);
         let kept = if self.lines {
             command.stdout(Stdio::piped());
             Some(copy()?)

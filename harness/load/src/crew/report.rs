@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use kab_evidence::clock::Mono;
 use kab_evidence::histogram::Latencies;
+use kab_evidence::ledger::Outcome;
 use serde::{Deserialize, Serialize};
+
+use crate::summary::{Answers, LoadSummary};
 
 /// What a share of a load came to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,13 +28,13 @@ pub struct Report {
     pub missed: u64,
     /// How many ended in each class.
     pub classes: BTreeMap<String, u64>,
+    /// Complete answers by the encoding of their bodies.
+    #[serde(default)]
+    pub media: Answers,
     /// Which operations were acknowledged.
     pub acked: Indices,
     /// How late operations were sent.
     pub lateness: Latencies,
-    /// From the intended start until the end was known, of those that were sent.
-    #[serde(default)]
-    pub response: Latencies,
     /// When the first operation was due; none if none was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_intended: Option<Mono>,
@@ -44,11 +47,49 @@ pub struct Report {
     pub in_flight_peak: u32,
     /// CPU time of the process.
     pub cpu: Duration,
+    /// CPU time of the generator's own thread.
+    pub generator_cpu: Duration,
     /// Lines in its ledger.
     pub ledger_lines: u64,
 }
 
 impl Report {
+    /// What `summary` says of the share of one of `of` workers, whose ledger has
+    /// so many lines. Operation 0 of the load has the sequence number `first`.
+    pub fn of(summary: &LoadSummary, first: u64, of: u32, ledger_lines: u64) -> Self {
+        let indices = summary.acked.iter().map(|op| op.number().wrapping_sub(first)).collect();
+        let n = summary.outcomes;
+        Self {
+            scheduled: summary.scheduled,
+            reached: summary.reached,
+            ok: n.ok,
+            failed: n.failed,
+            indeterminate: n.indeterminate,
+            missed: n.missed,
+            classes: summary.classes.clone(),
+            media: summary.media,
+            acked: Indices::of(indices, u64::from(of)),
+            lateness: summary.lateness.clone(),
+            first_intended: summary.first_intended,
+            last_intended: summary.last_intended,
+            in_flight_peak: summary.in_flight_peak,
+            cpu: summary.cpu,
+            generator_cpu: summary.generator_cpu,
+            ledger_lines,
+        }
+    }
+
+    /// Counts one operation whose worker did not live to report it.
+    pub fn count(&mut self, outcome: Outcome, class: &str) {
+        *match outcome {
+            Outcome::Ok => &mut self.ok,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Indeterminate => &mut self.indeterminate,
+            Outcome::Missed => &mut self.missed,
+        } += 1;
+        *self.classes.entry(class.to_owned()).or_default() += 1;
+    }
+
     /// Adds the share of another worker.
     pub fn merge(&mut self, other: &Self) {
         self.scheduled += other.scheduled;
@@ -60,14 +101,15 @@ impl Report {
         for (class, count) in &other.classes {
             *self.classes.entry(class.clone()).or_default() += count;
         }
+        self.media.merge(other.media);
         self.acked.0.extend_from_slice(&other.acked.0);
         self.lateness.merge(&other.lateness);
-        self.response.merge(&other.response);
         self.first_intended =
             [self.first_intended, other.first_intended].into_iter().flatten().min();
         self.last_intended = self.last_intended.max(other.last_intended);
         self.in_flight_peak = self.in_flight_peak.saturating_add(other.in_flight_peak);
         self.cpu += other.cpu;
+        self.generator_cpu += other.generator_cpu;
         self.ledger_lines += other.ledger_lines;
     }
 }
@@ -151,7 +193,6 @@ mod tests {
             };
             *report.classes.entry(class.to_owned()).or_default() += 1;
             report.lateness.record_nanos(late);
-            report.response.record_nanos(late + u64::from(ended));
         }
         report.scheduled = report.reached;
         report.ledger_lines = report.reached;

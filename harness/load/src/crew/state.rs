@@ -104,6 +104,22 @@ impl Crew {
         self.turn()
     }
 
+    /// Whether `worker` is lost.
+    pub fn is_lost(&self, worker: u32) -> bool {
+        let index = usize::try_from(worker).unwrap_or(usize::MAX);
+        self.workers.get(index).is_some_and(|worker| matches!(worker.stage, Stage::Lost(_)))
+    }
+
+    /// Gives up those that are not ready.
+    pub fn lose_unready(&mut self, why: &str) -> Next {
+        for worker in &mut self.workers {
+            if matches!(worker.stage, Stage::Preparing) {
+                worker.stage = Stage::Lost(why.to_owned());
+            }
+        }
+        self.turn()
+    }
+
     /// What there is to do. [`Next::Start`] comes once.
     fn turn(&mut self) -> Next {
         let any = |wanted: fn(&Stage) -> bool| self.workers.iter().any(|w| wanted(&w.stage));
@@ -197,6 +213,14 @@ mod tests {
         let mut crew = Crew::new(1, "boot");
         assert_eq!(crew.hear(0, done(1)), Next::CallOff);
         assert!(crew.merged().lost[0].why.contains("out of turn"));
+    }
+
+    #[test]
+    fn whoever_is_never_ready_is_given_up() {
+        let mut crew = Crew::new(2, "boot");
+        crew.hear(0, ready(4));
+        assert_eq!(crew.lose_unready("too slow"), Next::CallOff);
+        assert!(!crew.is_lost(0) && crew.is_lost(1) && !crew.is_lost(2));
     }
 
     #[test]

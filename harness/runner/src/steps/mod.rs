@@ -9,6 +9,8 @@ mod wait;
 
 use kab_scenario::model::{Step, Verb};
 
+pub(crate) use load::waiting;
+
 use crate::cell::Cell;
 use crate::recorder::{RecorderError, StepResults};
 
@@ -27,6 +29,20 @@ pub enum StepError {
     /// An account of the load.
     #[error(transparent)]
     Peer(#[from] kab_backend::peer::PeerError),
+    /// The kubeconfig of an account.
+    #[error("reading the kubeconfig {}, which was just written: {source}", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// What a load is made of.
+    #[error(transparent)]
+    Job(#[from] crate::share::JobError),
+    /// Workers.
+    #[error(transparent)]
+    Share(#[from] crate::share::ShareError),
     /// A search's range.
     #[error(transparent)]
     Search(#[from] kab_load::capacity::BadSearch),

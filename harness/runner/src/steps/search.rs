@@ -12,12 +12,14 @@ use kab_evidence::clock::Mono;
 use kab_evidence::join::Joined;
 use kab_evidence::jsonl::JsonlWriter;
 use kab_load::capacity::{Capacity, Probe, ProbeOutcome, Purpose, Search as Searching, SearchSpec};
-use kab_load::{Arrivals, LoadSpec, Schedule, run_load};
-use kab_scenario::model::Search;
+use kab_load::{Schedule, run_load};
+use kab_scenario::model::{self, Load, Search, Steady};
+use kab_scenario::unit::{Rate, Span};
 use kab_verdict::objective::{Objective, Said, probe as measured};
 use serde_json::json;
 
-use super::{StepError, load::waiting, results, wait};
+use super::{StepError, results, wait};
+use crate::arrivals::BadLoad;
 use crate::cell::Cell;
 use crate::recorder::StepResults;
 use crate::target;
@@ -61,27 +63,20 @@ async fn make(
     cell: &mut Cell<'_>,
 ) -> Result<Option<ProbeRecord>, StepError> {
     let (warm_up, measure) = (step.warm_up.duration(), step.measure.duration());
-    let constant =
-        |time| Schedule::constant(probe.rate, time).map_err(|error| StepError::What(error.into()));
-    let schedule = constant(warm_up.saturating_add(measure))?;
-    let count = schedule.count();
-    let scheduled = count - constant(warm_up)?.count();
     // Entities have names of their own in each probe; the ledger says which
     // probe it was.
-    let traffic = step.load.traffic();
-    let mut work = target::work(&format!("{name}P{index}"), &traffic, Some(count), cell).await?;
-    work.step = format!("{name}@{}#{}", probe.rate, probe.number);
-    let step_name = work.step.clone();
+    let duration = Span::from(warm_up.saturating_add(measure));
+    let rate = Rate::of(probe.rate).unwrap_or(step.rate.from);
+    let arrivals = model::Arrivals::Constant(Steady { rate, duration });
+    let load = Load { arrivals, traffic: step.load.traffic() };
+    let count = load.arrivals.operations();
+    let job = target::job(&format!("{name}P{index}"), &load, count, cell).await?;
     let start = Mono::now().plus(RUN_UP);
-    let spec = LoadSpec {
-        work,
-        arrivals: Arrivals::Open(schedule),
-        start,
-        max_in_flight: traffic.max_in_flight,
-        connections: traffic.connections,
-        waiting: waiting(traffic.wait),
-        must_succeed: false,
-    };
+    let mut spec = job.spec(0, 1, start).await?;
+    let step_name = format!("{name}@{}#{}", probe.rate, probe.number);
+    spec.work.step.clone_from(&step_name);
+    let before = Schedule::constant(probe.rate, warm_up).map_err(BadLoad::from)?.count();
+    let scheduled = spec.arrivals.count().unwrap_or(0).saturating_sub(before);
     let path = cell.folder().ops_part_path(&format!("{name}-{index:03}"));
     let ledger = Arc::new(JsonlWriter::append_to(&path)?);
     let stop = cell.stop();

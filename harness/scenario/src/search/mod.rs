@@ -126,6 +126,7 @@ impl SearchLoad {
             protocol: self.protocol,
             connections: self.connections,
             wait: self.wait,
+            workers: 1,
         }
     }
 }

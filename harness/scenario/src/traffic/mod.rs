@@ -106,6 +106,20 @@ struct LoadForm {
     /// How the generator waits for the next operation.
     #[serde(default)]
     wait: Waiting,
+    /// How many processes share the load: each sends every n-th operation, and
+    /// has its share of `maxInFlight` and `connections`.
+    #[serde(default = "one_process", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1, max = 64))]
+    workers: u32,
+}
+
+const fn one_process() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_one(workers: &u32) -> bool {
+    *workers == 1
 }
 
 /// What is sent, by whom and how.
@@ -137,6 +151,8 @@ pub struct Traffic {
     pub connections: Option<u32>,
     /// How the generator waits.
     pub wait: Waiting,
+    /// How many processes share the load.
+    pub workers: u32,
 }
 
 /// A kind of operation.
@@ -318,6 +334,7 @@ impl TryFrom<LoadForm> for Load {
             protocol: form.protocol,
             connections: form.connections,
             wait: form.wait,
+            workers: form.workers,
         };
         Ok(Self { arrivals, traffic })
     }
@@ -346,6 +363,7 @@ impl From<Load> for LoadForm {
             protocol: traffic.protocol,
             connections: traffic.connections,
             wait: traffic.wait,
+            workers: traffic.workers,
         }
     }
 }

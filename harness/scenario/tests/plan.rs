@@ -153,8 +153,6 @@ fn loads_of_every_form() {
         format!("{existing}, mix: {{delete: 1}}, keys: {{of: fill, pick: sequential}}, identities: 3"),
         format!("{existing}, mix: {{patch: 1}}, keys: {{of: fill, pick: {{zipf: {{exponent: 1}}}}}}"),
         format!("{existing}, payload: {{size: {{choice: [{{size: 1kB, weight: 3}}, {{size: 5kB, weight: 1}}]}}}}"),
-        "rate: 1/s, duration: 10s, via: apiserver, resource: lease, encoding: protobuf".to_owned(),
-        format!("{existing}, encoding: cbor"),
         "rate: 1/s, duration: 10s, mix: {list: 1}, protocol: http1, connections: 4, wait: spin".to_owned(),
     ] {
         let loaded = quickstart(&[&format!("steps.write.load={{{form}}}")]);

@@ -157,3 +157,7 @@ impl ClosedLoop {
         Some(Due { index, at, client: Some(client) })
     }
 }
+
+#[cfg(test)]
+#[path = "arrivals_tests.rs"]
+mod tests;

@@ -78,7 +78,7 @@ fn dice(n: u64) -> u64 {
 /// About `typical`, with a long tail.
 fn about(typical: u64, n: u64) -> u64 {
     let spread = dice(n) % typical + dice(n + 1) % typical;
-    typical / 2 + spread / 2 + if dice(n + 2) % 200 == 0 { typical * 5 } else { 0 }
+    typical / 2 + spread / 2 + if dice(n + 2).is_multiple_of(200) { typical * 5 } else { 0 }
 }
 
 fn parts(i: u64) -> Parts {
@@ -146,7 +146,7 @@ fn write(run: &mut Synthetic, files: &mut Files, i: u64, outcome: Outcome) {
         op.uid = op.uid.map(|_| own.clone());
         files.put("ops.jsonl", &op);
     }
-    let again = (dice(i * 11) % 5_000 == 0).then_some(at(i * 1_000_000 + 500_000_000));
+    let again = dice(i * 11).is_multiple_of(5_000).then_some(at(i * 1_000_000 + 500_000_000));
     if let Some(received) = again.filter(|_| outcome == Outcome::Ok) {
         run.deliver(id, 0, Some(&(1_000 + i).to_string()), received);
         run.deliver(id, 0, Some(&(9_000_000 + i).to_string()), received);
@@ -169,7 +169,7 @@ fn write(run: &mut Synthetic, files: &mut Files, i: u64, outcome: Outcome) {
             }
         };
         // A few spans are lost.
-        if dice(i * 13 + file.len() as u64) % 3_000 != 0 {
+        if !dice(i * 13 + file.len() as u64).is_multiple_of(3_000) {
             files.put(file, &span);
         }
     }

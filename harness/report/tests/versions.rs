@@ -41,7 +41,7 @@ fn a_run_of_the_first_version_is_judged_and_drawn() {
     let record = folder.read_record().unwrap();
     assert_eq!(record.schema_version, SchemaVersion(1));
     assert_eq!(record.state, RunState::Complete);
-    let then = record.verdicts.clone();
+    let then = record.verdicts;
 
     let rendered = kab_report::render(&folder).unwrap();
     let judged = &rendered.judged;

@@ -1,6 +1,8 @@
 //! Watchers of a real apiserver, directly and through a proxy with one fault:
 //! the oracle says which guarantee broke, and no other.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::collections::BTreeSet;

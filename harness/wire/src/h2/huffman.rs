@@ -47,6 +47,9 @@ const fn sorted() -> [u16; SYMBOLS] {
     sorted
 }
 
+// Computed at compile time, where `try_from` is not to be had: a code has 30
+// bits at most, and what would not fit a word is caught before it is cast.
+#[allow(clippy::cast_possible_truncation)]
 const fn ranges() -> ([u32; LONGEST + 1], [usize; LONGEST + 1]) {
     let (mut below, mut base) = ([0; LONGEST + 1], [0; LONGEST + 1]);
     let (mut code, mut at, mut length) = (0_u64, 0_usize, 1);

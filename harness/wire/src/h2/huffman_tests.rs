@@ -25,7 +25,7 @@ fn encode(text: &[u8]) -> Vec<u8> {
         let (code, length) = code(usize::from(byte));
         bits.push_str(&format!("{code:0width$b}", width = length as usize));
     }
-    while bits.len() % 8 != 0 {
+    while !bits.len().is_multiple_of(8) {
         bits.push('1');
     }
     let octet = |bits: &[u8]| u8::from_str_radix(std::str::from_utf8(bits).unwrap(), 2).unwrap();

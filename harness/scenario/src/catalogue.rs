@@ -13,9 +13,10 @@ use crate::suggest::suggestion;
 pub const FOLDER: &str = "scenarios";
 
 /// The scenarios that kab brings along, so that it works anywhere.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     ("capacity", include_str!("../../../scenarios/capacity.yaml")),
     ("quickstart", include_str!("../../../scenarios/quickstart.yaml")),
+    ("watch-fanout", include_str!("../../../scenarios/watch-fanout.yaml")),
 ];
 
 /// A scenario that can be run by its name.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use kab_evidence::clock::Mono;
 use kab_evidence::watch::{EXPIRED, Revision, StreamEnd, WatchKind, WatchLine, WatchLog, Watcher};
-use kab_wire::{Event, Gone, Head, Method, Request};
+use kab_wire::{Event, Gone, Head};
 
+use super::asking::{Asking, Want};
 use super::decode::{BadBody, EventType, Lines, List, Metadata, Object, Recent, WatchEvent};
 use crate::progress::Progress;
 use crate::watchers::WatchError;
@@ -23,39 +24,6 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 const RECENT: usize = 32;
 /// Most of a refusal that is read.
 const REFUSAL: usize = 4 << 10;
-
-/// Metadata is all that is wanted of a list.
-const LIST_ACCEPT: &str =
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
-
-/// What a watcher wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Want {
-    /// The revision at which all begin.
-    Begin,
-    Watch,
-    List,
-}
-
-/// A request that is to be sent.
-pub(super) struct Asking {
-    w: Watcher,
-    want: Want,
-    path: String,
-    at: Mono,
-}
-
-impl Asking {
-    pub fn tag(&self) -> u64 {
-        u64::from(self.w)
-    }
-
-    pub fn with_request<T>(&self, send: impl FnOnce(&Request<'_>) -> T) -> T {
-        let accept = if self.want == Want::Watch { "application/json" } else { LIST_ACCEPT };
-        let headers = [("accept", accept)];
-        send(&Request { method: Method::Get, path: &self.path, headers: &headers, body: &[] })
-    }
-}
 
 /// What a watcher is doing.
 #[derive(Debug, Default)]
@@ -152,14 +120,7 @@ impl Flock {
         let list = if self.listing < LISTS { self.lists.pop_front() } else { None };
         let (w, want) = list.map(|w| (w, Want::List)).or_else(|| self.streams.pop_front())?;
         let rv = self.all.get(w as usize)?.reached;
-        let path = match want {
-            Want::Begin => format!("{}?limit=1", self.path),
-            Want::List => self.path.clone(),
-            Want::Watch => {
-                format!("{}?watch=true&allowWatchBookmarks=true&resourceVersion={rv}", self.path)
-            }
-        };
-        Some(Asking { w, want, path, at: now })
+        Some(Asking::new(w, want, &self.path, rv, now))
     }
 
     /// `asked` was sent on connection `place`.

@@ -19,6 +19,7 @@ use crate::progress::Progress;
 use crate::spec::WatchSpec;
 use crate::watchers::{Stop, WatchError, Watchers};
 
+mod asking;
 pub mod decode;
 mod driver;
 mod fleet;

@@ -17,6 +17,7 @@ use kab_lab::process::Supervisor;
 use kab_lab::progress::Progress;
 use kab_load::{Subscriber, Todos};
 
+use crate::otlp::Receiver;
 use crate::recorder::Recorder;
 use crate::sampler::Pids;
 use crate::steps::StepError;
@@ -40,6 +41,8 @@ pub struct Cell<'a> {
     pub(crate) seeded: HashMap<String, (Todos, u64)>,
     pub(crate) subscribers: Vec<Subscriber>,
     pub(crate) acknowledged: Vec<OpId>,
+    /// Takes in the apiserver's own spans, if it traces.
+    pub(crate) receiver: Option<Receiver>,
 }
 
 impl Cell<'_> {

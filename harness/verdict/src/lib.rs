@@ -14,6 +14,7 @@
 //! | [`delivery`] | lost, duplicated and late notifications; coverage of the join |
 //! | [`stored`] | the ledger held against the store |
 //! | [`waterfall`] | where the time of a write goes |
+//! | [`inner`] | where it goes inside the apiserver, by its own spans |
 //! | [`timeline`] | the same over the time of the step, for plots |
 //! | [`server`] | what the apiserver and etcd did meanwhile |
 //! | [`path`](mod@path) | every measurement by the name that claims use |
@@ -31,6 +32,7 @@ pub mod conditions;
 pub mod delivery;
 pub mod distribution;
 pub mod expression;
+pub mod inner;
 pub mod interval;
 pub mod judge;
 pub mod measure;

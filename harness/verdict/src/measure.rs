@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
+use crate::inner::{Inner, inner};
 use crate::outcome::{self, Latency, Ops, RateOfOps};
 use crate::server::{AllSeries, OverTime, Servers, over_time, servers};
 use crate::stored::{self, Stored};
@@ -99,6 +100,9 @@ pub struct StepMeasurements {
     /// Where the time goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waterfall: Option<Waterfall>,
+    /// Where the time goes inside the apiserver; only if it traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apiserver: Option<Inner>,
     /// Over the time of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Timeline>,
@@ -220,6 +224,7 @@ fn measure(
         (falls, of_ledger)
     });
     StepMeasurements {
+        apiserver: index.and_then(|index| inner(joined, index)),
         rate: if scheduled { of_ledger.rate } else { None },
         stored: store.filter(|_| checked).and_then(|ops| stored::compare(traces, ops)),
         waterfall,

@@ -35,9 +35,8 @@ impl OpId {
 
     /// The id in the 16 bytes of a trace id.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        let [nonce, sequence] = [&bytes[..8], &bytes[8..]].map(|half| {
-            half.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte))
-        });
+        let [nonce, sequence] = [&bytes[..8], &bytes[8..]]
+            .map(|half| half.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte)));
         Self { nonce, sequence }
     }
 

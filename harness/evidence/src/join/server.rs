@@ -16,7 +16,8 @@ pub enum Layer {
     /// The whole request: `POST /apis/GROUP/VERSION/RESOURCE`.
     Request,
     /// Auditing, priority and fairness, authorization: what a request passes
-    /// before its handler. Authentication has no span: it is the request's own.
+    /// before its handler. Authentication comes before the trace begins: its time
+    /// is the request's own, which counts from when the request was received.
     Filter,
     /// The handler: `Create`, `Update`, `Patch`, `Delete`, `Get`, `List`.
     Handler,
@@ -37,8 +38,12 @@ impl Layer {
     pub fn of(name: &str) -> Self {
         const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
         match name {
-            "audit" | "authorization" | "impersonation" | "constrainedimpersonation"
-            | "priorityandfairness" | "maxinflight" => Self::Filter,
+            "audit"
+            | "authorization"
+            | "impersonation"
+            | "constrainedimpersonation"
+            | "priorityandfairness"
+            | "maxinflight" => Self::Filter,
             "Create" | "Update" | "Patch" | "Delete" | "Get" | "List" => Self::Handler,
             "Call validating webhook" | "Call mutating webhook" => Self::Webhook,
             "SerializeObject" => Self::Answer,

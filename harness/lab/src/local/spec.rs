@@ -67,10 +67,7 @@ const OWN: [(Component, &[&str]); 3] = [
             "unsafe-no-fsync",
         ],
     ),
-    (
-        Component::Apiserver,
-        &["bind-address", "etcd-servers", "secure-port", "tracing-config-file"],
-    ),
+    (Component::Apiserver, &["bind-address", "etcd-servers", "secure-port", "tracing-config-file"]),
     (Component::ControllerManager, &["bind-address", "kubeconfig", "secure-port"]),
 ];
 

@@ -5,6 +5,7 @@ mod conditions;
 mod events;
 mod evidence;
 mod figures;
+mod inner;
 mod keys;
 mod limits;
 mod servers;

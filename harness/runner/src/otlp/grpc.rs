@@ -40,7 +40,8 @@ pub async fn message(request: Request<Incoming>) -> Result<Bytes, Refused> {
         return Err(Refused(UNIMPLEMENTED, "only TraceService/Export is served here"));
     }
     let body = Limited::new(request.into_body(), LONGEST).collect().await;
-    let body = body.map_err(|_| Refused(RESOURCE_EXHAUSTED, "the message is cut off or too long"))?;
+    let body =
+        body.map_err(|_| Refused(RESOURCE_EXHAUSTED, "the message is cut off or too long"))?;
     unwrap(&body.to_bytes())
 }
 

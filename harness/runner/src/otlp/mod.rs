@@ -122,14 +122,20 @@ impl Receiver {
     /// Makes sure that `local`'s apiserver has nothing left to send, and ends.
     /// Spans are sent in the order in which they ended; so once that of a last
     /// request has come, all before it have.
-    pub async fn finish(self, local: &Local, nonce: u64) -> (TracingRecord, Result<(), JsonlError>) {
+    pub async fn finish(
+        self,
+        local: &Local,
+        nonce: u64,
+    ) -> (TracingRecord, Result<(), JsonlError>) {
         let last = OpId::new(!nonce, 0);
         self.shared.lock().wanted.insert(last);
         let asked = match (
             Client::new(local.server(), local.admin()),
             HeaderValue::from_str(&last.traceparent()),
         ) {
-            (Ok(client), Ok(traceparent)) => client.get_traced("/version", traceparent).await.is_ok(),
+            (Ok(client), Ok(traceparent)) => {
+                client.get_traced("/version", traceparent).await.is_ok()
+            }
             _ => false,
         };
         let complete = asked && self.await_trace(last, FAREWELL).await;

@@ -39,6 +39,7 @@ impl Layer {
         const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
         match name {
             "audit"
+            | "authentication"
             | "authorization"
             | "impersonation"
             | "constrainedimpersonation"

@@ -81,6 +81,7 @@ fn cell(scheduled: u64) -> CellRecord {
         evidence: None,
         part: 0,
         lost: Vec::new(),
+        tracing: None,
         validity: Validity::default(),
     }
 }

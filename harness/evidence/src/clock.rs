@@ -100,6 +100,40 @@ impl ClockAnchor {
     }
 }
 
+/// How far the calendar's clock is ahead of the monotonic one, at one moment.
+/// For the times of programs that know no other clock; a span of time is still
+/// never measured by the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WallOffset {
+    /// Nanoseconds since 1970 minus nanoseconds of the monotonic clock.
+    pub ahead: i64,
+    /// How wrong that may be, in nanoseconds: half the time that the reading took.
+    pub error: u64,
+}
+
+impl WallOffset {
+    /// Reads one clock between two readings of the other, and takes the
+    /// shortest of a few tries.
+    pub fn measure() -> Self {
+        let once = || {
+            let (before, wall, after) = (Mono::now(), wall(), Mono::now());
+            let width = after.nanos().saturating_sub(before.nanos());
+            let middle = before.nanos() + width / 2;
+            let ahead = wall.as_nanosecond() - i128::from(middle);
+            Self { ahead: i64::try_from(ahead).unwrap_or(i64::MAX), error: width / 2 + 1 }
+        };
+        let tries = (0..4).map(|_| once());
+        tries.fold(once(), |best, found| if found.error < best.error { found } else { best })
+    }
+
+    /// The monotonic time of a calendar time in nanoseconds since 1970; the
+    /// clock's origin if that was earlier.
+    pub fn monotonic(self, unix_nanos: u64) -> Mono {
+        let nanos = i128::from(unix_nanos) - i128::from(self.ahead);
+        Mono::from_nanos(u64::try_from(nanos).unwrap_or(0))
+    }
+}
+
 /// CPU time that the calling thread has used, user and system.
 pub fn thread_cpu() -> Duration {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -138,6 +172,15 @@ mod tests {
         assert_eq!((first.nanos(), format!("{first:?}")), (0, "Mono(0)".to_owned()));
         let text = serde_json::to_string(&first).unwrap();
         assert_eq!((text.as_str(), serde_json::from_str(&text).unwrap()), ("0", first));
+    }
+
+    #[test]
+    fn calendar_times_are_found_on_the_monotonic_clock() {
+        let offset = WallOffset { ahead: 1_000, error: 1 };
+        assert_eq!(offset.monotonic(1_500), Mono::from_nanos(500));
+        assert_eq!(offset.monotonic(900), Mono::from_nanos(0));
+        let (before, offset, after) = (Mono::now(), WallOffset::measure(), Mono::now());
+        assert!(offset.error <= after.nanos() - before.nanos() + 1);
     }
 
     #[test]

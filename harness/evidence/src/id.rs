@@ -33,6 +33,13 @@ impl OpId {
         Self { nonce, sequence: sequence.wrapping_add(1) }
     }
 
+    /// The id in the 16 bytes of a trace id.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let [nonce, sequence] = [&bytes[..8], &bytes[8..]]
+            .map(|half| half.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte)));
+        Self { nonce, sequence }
+    }
+
     /// What all ids of a run share, or of one part of it.
     pub const fn nonce(self) -> u64 {
         self.nonce
@@ -229,6 +236,8 @@ mod tests {
             prop_assert_eq!(text.as_str(), id.to_string());
             let text = id.traceparent_text();
             prop_assert_eq!(text.as_str(), id.traceparent());
+            let number = u128::from_str_radix(&id.to_string(), 16).unwrap();
+            prop_assert_eq!(OpId::from_bytes(number.to_be_bytes()), id);
         }
 
         #[test]

@@ -149,8 +149,32 @@ pub struct CellRecord {
     /// the cell is whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<String>,
+    /// What the apiserver's own tracing brought in; none if it was off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<TracingRecord>,
     /// Whether this cell's numbers may be used.
     pub validity: Validity,
+}
+
+/// What the apiserver's own tracing brought in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TracingRecord {
+    /// Spans received.
+    pub spans: u64,
+    /// Messages that carried them.
+    pub exports: u64,
+    /// Messages that could not be read: their spans are missing.
+    pub refused: u64,
+    /// By how many nanoseconds the conversion of any of its calendar times to
+    /// the run's clock may be wrong: what the two clocks moved against each
+    /// other from one message to the next at most, and the reading's own error.
+    pub clock_error: u64,
+    /// How far they moved against each other from start to end, in nanoseconds.
+    pub clock_drift: i64,
+    /// Whether a last request's span was waited for and came: then none from
+    /// before it is still on its way.
+    pub complete: bool,
 }
 
 // serde hands over a reference.
@@ -223,6 +247,9 @@ pub struct Conditions {
     pub assets: Vec<AssetRecord>,
     /// The machine.
     pub host: HostRecord,
+    /// Whether the apiserver traced every request, which costs it CPU time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apiserver_tracing: bool,
     /// How this kab last stood on this machine against a server whose answers
     /// are known; none if it was never calibrated here.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -114,4 +114,26 @@ pub enum Span {
         /// Notification read.
         received: Mono,
     },
+    /// A span of the apiserver's own tracing: a request, or something within it.
+    Server {
+        /// The W3C trace that it belongs to. The apiserver goes on with the
+        /// trace of privileged clients only; the requests of all others begin
+        /// one of their own, with a link to the client's.
+        trace: OpId,
+        /// The trace that the client named, where the span is of a request and
+        /// has a link: the operation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        op: Option<OpId>,
+        /// Its id: 16 hexadecimal digits.
+        id: String,
+        /// The id of the span around it; none for the first one of a trace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<String>,
+        /// What it is about, in the apiserver's words.
+        name: String,
+        /// When it began, converted from calendar time.
+        start: Mono,
+        /// When it ended; as long after the start as the apiserver measured.
+        end: Mono,
+    },
 }

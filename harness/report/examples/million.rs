@@ -159,6 +159,7 @@ fn write(run: &mut Synthetic, files: &mut Files, i: u64, outcome: Outcome) {
             }
             Span::Validate { .. } => "spans/gateway-1.jsonl",
             Span::Webhook { .. } => "spans/webhook-2.jsonl",
+            Span::Server { .. } => "spans/apiserver.jsonl",
             Span::Informer { uid, .. } => {
                 uid.clone_from(&own);
                 "spans/informer-3.jsonl"

@@ -103,6 +103,10 @@ fn section(out: &mut String, section: &Section) -> std::fmt::Result {
         table(out, segments)?;
         writeln!(out, "\n{}", text(&figure.caption))?;
     }
+    if let Some((words, parts)) = &section.inner {
+        writeln!(out, "\n{}", text(words))?;
+        table(out, parts)?;
+    }
     Ok(())
 }
 

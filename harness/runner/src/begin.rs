@@ -22,6 +22,7 @@ use kab_scenario::plan;
 use crate::cell::Cell;
 use crate::deaths;
 use crate::meters::{Meters, MetersError};
+use crate::otlp::{OtlpError, Receiver};
 use crate::recorder::{Recorder, RecorderError};
 use crate::run::Request;
 use crate::sampler::Pids;
@@ -64,6 +65,9 @@ pub enum BeginError {
     /// What is measured beside the operations.
     #[error(transparent)]
     Meters(#[from] MetersError),
+    /// The apiserver's own spans.
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
 }
 
 /// What all cells of a run share.
@@ -90,6 +94,7 @@ pub async fn cell(setting: &Setting<'_>, planned: &plan::Cell) -> Result<RunStat
             pressure: None,
             evidence: None,
             lost: Vec::new(),
+            tracing: None,
             validity: Validity::default(),
         });
     })?;
@@ -139,7 +144,12 @@ async fn bring_up<'a>(
 ) -> Result<Cell<'a>, BeginError> {
     let Setting { request, assets, nonce, recorder, stop, progress, .. } = *setting;
     let folder = recorder.folder().cell(&planned.id);
-    let spec = local_spec(&planned.spec.cluster, &folder);
+    let receiver = match planned.spec.cluster.apiserver.tracing {
+        true => Some(Receiver::start(&folder.spans_dir()).await?),
+        false => None,
+    };
+    let mut spec = local_spec(&planned.spec.cluster, &folder);
+    spec.tracing = receiver.as_ref().map(Receiver::address);
     progress.say("starting etcd and kube-apiserver");
     let local = Local::start(&spec, assets, dir.path(), supervisor, progress).await?;
     dir.note(Some(&local))?;
@@ -185,6 +195,7 @@ async fn bring_up<'a>(
         subscribers: Vec::new(),
         watchers: Vec::new(),
         acknowledged: Vec::new(),
+        receiver,
     };
     cell.note_processes();
     Ok(cell)
@@ -206,6 +217,7 @@ fn local_spec(cluster: &Cluster, folder: &CellFolder) -> LocalSpec {
             .controller_manager
             .as_ref()
             .map(|component| ComponentSpec { flags: component.flags.clone() }),
+        tracing: None,
         logs: Some(folder.logs_dir()),
     }
 }
@@ -260,7 +272,18 @@ async fn take_down(
     pressure: Pressure,
     series: Result<(), JsonlError>,
 ) -> Result<(), BeginError> {
-    let Cell { folder, recorder, subscribers, watchers, ledger, system, local, .. } = cell;
+    let Cell {
+        folder,
+        recorder,
+        subscribers,
+        watchers,
+        ledger,
+        system,
+        local,
+        receiver,
+        nonce,
+        ..
+    } = cell;
     let mut lost = Vec::new();
     // Before anything they watch goes away, which would look like a fault.
     for (_, group) in watchers {
@@ -275,6 +298,16 @@ async fn take_down(
     for subscriber in subscribers {
         lost.extend(subscriber.stop().await.err().map(|error| error.to_string()));
     }
+    let mut tracing = None;
+    if let Some(receiver) = receiver {
+        let (record, written) = receiver.finish(&local, nonce).await;
+        lost.extend(written.err().map(|error| error.to_string()));
+        if !record.complete {
+            let text = "the apiserver's last spans did not come: its coverage is too low";
+            recorder.event(Happening::Warning { text: text.into() });
+        }
+        tracing = Some(record);
+    }
     // Every generator has ended, and with it its share of the ledger.
     let ledger = Arc::into_inner(ledger).map_or(Ok(0), JsonlWriter::finish);
     let errors = [ledger.as_ref().err(), series.as_ref().err()];
@@ -285,6 +318,7 @@ async fn take_down(
     let kept = recorder.update_cell(|cell| {
         cell.pressure = Some(pressure);
         cell.lost = lost;
+        cell.tracing = tracing;
         cell.evidence = evidence.as_ref().ok().cloned();
     });
     // What went wrong first is what is to be mended.

@@ -19,6 +19,7 @@ use kab_load::Subscriber;
 use kab_scenario::model::Payload;
 use kab_watch::Watchers;
 
+use crate::otlp::Receiver;
 use crate::recorder::Recorder;
 use crate::sampler::Pids;
 use crate::steps::StepError;
@@ -47,6 +48,8 @@ pub struct Cell<'a> {
     /// of those they hear nothing.
     pub(crate) watchers: Vec<(usize, Watchers)>,
     pub(crate) acknowledged: Vec<OpId>,
+    /// Takes in the apiserver's own spans, if it traces.
+    pub(crate) receiver: Option<Receiver>,
 }
 
 impl Cell<'_> {

@@ -15,6 +15,7 @@
 //! | `meters` | everything that is measured beside the operations |
 //! | [`sampler`] | what the processes and the machine do meanwhile |
 //! | `scrape` | what the apiserver and etcd tell of themselves |
+//! | `otlp` | takes in the apiserver's own spans |
 //! | [`stop`] | a request to stop |
 
 pub mod arrivals;
@@ -22,6 +23,7 @@ mod begin;
 mod cell;
 mod deaths;
 mod meters;
+mod otlp;
 pub mod recorder;
 pub mod resume;
 pub mod run;

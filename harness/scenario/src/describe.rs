@@ -98,7 +98,8 @@ fn cluster(out: &mut String, cluster: &Cluster) -> std::fmt::Result {
     writeln!(out, "  etcd, quota {}, {fsync}{}", cluster.etcd.quota, flags(&cluster.etcd.flags))?;
     let component =
         |name: &str, component: &Component| format!("  {name}{}", flags(&component.flags));
-    writeln!(out, "{}", component("kube-apiserver", &cluster.apiserver))?;
+    let traced = if cluster.apiserver.tracing { ", tracing every request" } else { "" };
+    writeln!(out, "  kube-apiserver{traced}{}", flags(&cluster.apiserver.flags))?;
     match &cluster.controller_manager {
         Some(manager) => writeln!(out, "{}", component("kube-controller-manager", manager)),
         None => Ok(()),

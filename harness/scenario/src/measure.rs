@@ -76,6 +76,10 @@ const LATENCIES_AND_OK: Kind = Group(&[
     ("ok", SAMPLED),
 ]);
 
+/// Time spent in one part of something.
+const PART: Kind =
+    Group(&[("p50", Duration), ("p99", Duration), ("mean", Duration), ("negative", Int)]);
+
 /// What is measured of a `load` or `seed` step, under the step's name.
 pub const STEP: Kind = Group(&[
     (
@@ -116,6 +120,22 @@ pub const STEP: Kind = Group(&[
             ("informer", Double),
             ("delivery", Double),
             ("complete", Double),
+        ]),
+    ),
+    (
+        "apiserver",
+        Group(&[
+            ("count", Int),
+            ("coverage", Double),
+            ("outside", Int),
+            ("entrance", PART),
+            ("handler", PART),
+            ("webhook", PART),
+            ("storage", PART),
+            ("etcd", PART),
+            ("answer", PART),
+            ("other", PART),
+            ("whole", PART),
         ]),
     ),
     (

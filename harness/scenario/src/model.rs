@@ -137,7 +137,7 @@ pub struct Cluster {
     pub etcd: Etcd,
     /// The API server.
     #[serde(default)]
-    pub apiserver: Component,
+    pub apiserver: Apiserver,
     /// The controller manager: left out unless it is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Component")]
@@ -172,6 +172,19 @@ fn two_gib() -> Bytes {
 
 const fn yes() -> bool {
     true
+}
+
+/// Settings of the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Apiserver {
+    /// Whether it traces every request, as the inner part of the waterfall.
+    /// That costs it CPU time, so it is off unless it is asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tracing: bool,
+    /// Flags, without the leading dashes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags: BTreeMap<String, String>,
 }
 
 /// Settings of a component.

@@ -51,6 +51,8 @@ pub fn differing(a: &RunRecord, b: &RunRecord) -> Vec<Differing> {
     hold("apiservers", of_a.apiservers.to_string(), of_b.apiservers.to_string());
     let fsync = |on: bool| if on { "on" } else { "off" }.to_owned();
     hold("etcd fsync", fsync(of_a.fsync), fsync(of_b.fsync));
+    let tracing = |on: bool| if on { "on" } else { "off" }.to_owned();
+    hold("apiserver tracing", tracing(of_a.apiserver_tracing), tracing(of_b.apiserver_tracing));
     let quota = |bytes: u64| format!("{bytes} B");
     hold("etcd quota", quota(of_a.etcd_quota_bytes), quota(of_b.etcd_quota_bytes));
     let (host_a, host_b) = (&of_a.host, &of_b.host);

@@ -15,6 +15,7 @@
 //! | [`stored`] | the ledger held against the store |
 //! | [`watch`] | what watch streams promise, held against what they gave |
 //! | [`waterfall`] | where the time of a write goes |
+//! | [`inner`] | where it goes inside the apiserver, by its own spans |
 //! | [`timeline`] | the same over the time of the step, for plots |
 //! | [`server`] | what the apiserver and etcd did meanwhile |
 //! | [`path`](mod@path) | every measurement by the name that claims use |
@@ -35,6 +36,7 @@ pub mod conditions;
 pub mod delivery;
 pub mod distribution;
 pub mod expression;
+pub mod inner;
 pub mod interval;
 pub mod judge;
 pub mod measure;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::capacity::{self, Capacity};
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
+use crate::inner::{Inner, inner};
 use crate::objective::PROBE;
 use crate::outcome::{self, Latency, Media, Ops, RateOfOps};
 use crate::server::{AllSeries, OverTime, Servers, over_time, servers};
@@ -111,6 +112,9 @@ pub struct StepMeasurements {
     /// Where the time goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waterfall: Option<Waterfall>,
+    /// Where the time goes inside the apiserver; only if it traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apiserver: Option<Inner>,
     /// Over the time of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Timeline>,
@@ -253,6 +257,7 @@ pub(crate) fn measure(
         (falls, of_ledger)
     });
     StepMeasurements {
+        apiserver: index.and_then(|index| inner(joined, index)),
         rate: if scheduled { of_ledger.rate } else { None },
         stored: store.filter(|_| checked).and_then(|ops| stored::compare(traces, ops)),
         waterfall,

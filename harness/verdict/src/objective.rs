@@ -129,6 +129,7 @@ pub fn probe(name: &str, counted_from: Mono, scheduled: u64, joined: &Joined) ->
         steps: vec![record(name, counted_from, scheduled)],
         pressure: None,
         evidence: None,
+        tracing: None,
         lost: Vec::new(),
         validity: Validity::default(),
     };

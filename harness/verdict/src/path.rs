@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::capacity::Capacity;
 use crate::delivery::{Coverage, Delivery};
 use crate::distribution::Summary;
+use crate::inner::{Inner, PARTS};
 use crate::interval::STATISTICS;
 use crate::measure::{CellMeasurements, StepMeasurements};
 use crate::objective::PROBE;
@@ -130,6 +131,7 @@ impl Paths {
         at.group("delivery", step.delivery.as_ref(), delivery);
         at.group("coverage", step.coverage.as_ref(), coverage);
         at.group("stored", step.stored.as_ref(), stored);
+        at.group("apiserver", step.apiserver.as_ref(), inner);
         at.group("server", step.servers.as_ref(), server::servers);
         let falls = step.waterfall.as_ref();
         at.chain("waterfall.acknowledgement", falls.map(|w| &w.acknowledgement), &ACKNOWLEDGEMENT);
@@ -257,6 +259,18 @@ fn capacity(at: &mut Place<'_>, of: Option<&Capacity>) {
     at.count("contradictions", found.map(|f| f.contradictions.len() as u64));
     at.put("generatorLimited", found.map(|f| Value::Flag(f.ceiling.is_some())));
     at.put("complete", found.map(|f| Value::Flag(f.complete)));
+}
+
+fn inner(at: &mut Place<'_>, of: Option<&Inner>) {
+    at.count("count", of.map(|i| i.count));
+    at.put("coverage", of.map(|i| Value::Ratio(i.coverage)));
+    at.count("outside", of.map(|i| i.outside));
+    // Without a single one, a length of 0 would be made up.
+    let of = of.filter(|i| i.count > 0);
+    for name in PARTS {
+        at.group(name, of.and_then(|i| i.segments.iter().find(|s| s.name == name)), segment);
+    }
+    at.group("whole", of.map(|i| &i.whole), segment);
 }
 
 fn segment(at: &mut Place<'_>, of: Option<&Segment>) {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::value::{BorrowedStrDeserializer, Error as Unknown};
 
 use super::scan::{Scalar, members};
-use super::{GatewayTimes, Interval};
+use super::{GatewayTimes, Interval, Layer};
 use crate::clock::Mono;
 use crate::id::OpId;
 use crate::ledger::{OpKind, OpRecord, Outcome};
@@ -103,6 +103,18 @@ pub(super) enum Part {
     Webhook { op: Option<OpId>, interval: Interval },
     Informer { op: Option<OpId>, seen: Mono, revision: Option<NonZeroU64> },
     Delivery { op: Option<OpId>, receipt: super::Receipt, revision: Option<NonZeroU64> },
+    Server(ServerLine),
+}
+
+/// A span of the apiserver; its ids as numbers, 0 for no parent.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ServerLine {
+    pub trace: OpId,
+    pub op: Option<OpId>,
+    pub id: u64,
+    pub parent: u64,
+    pub layer: Layer,
+    pub interval: Interval,
 }
 
 impl Part {
@@ -116,6 +128,7 @@ impl Part {
         let [mut start, mut end, mut api_sent, mut api_done, mut seen, mut received] = [None; 6];
         let (mut subscriber, mut status, mut rv) = (None, None, None);
         let [mut change, mut uid, mut valid, mut allowed, mut posted, mut api_status] = [None; 6];
+        let (mut trace, mut own, mut parent, mut title) = (None, None, None, None);
         members(line, |name, value| match name {
             "span" => put(&mut span, text(value)?),
             "op" => put(&mut op, id(value)?),
@@ -134,6 +147,10 @@ impl Part {
             "change" => put(&mut change, variant::<Change>(value).map(drop)?),
             "valid" => put(&mut valid, flag(value)?),
             "allowed" => put(&mut allowed, flag(value)?),
+            "trace" => put(&mut trace, id(value)?),
+            "id" => put(&mut own, text(value)?),
+            "parent" => put(&mut parent, text(value)?),
+            "name" => put(&mut title, text(value)?),
             _ => Some(()),
         })?;
         let whole = || Some(Interval { start: start?, end: end? });
@@ -153,6 +170,14 @@ impl Part {
                 let receipt = super::Receipt { subscriber: subscriber?, received: received? };
                 Some(Self::Delivery { op, receipt, revision })
             }
+            "server" => Some(Self::Server(ServerLine {
+                trace: trace?,
+                op,
+                id: span_id(own?),
+                parent: parent.map_or(0, span_id),
+                layer: Layer::of(title?),
+                interval: whole()?,
+            })),
             _ => None,
         }
     }
@@ -180,6 +205,14 @@ impl From<Span> for Part {
                 let receipt = super::Receipt { subscriber, received };
                 Self::Delivery { op, receipt, revision: known(rv) }
             }
+            Span::Server { trace, op, id, parent, name, start, end } => Self::Server(ServerLine {
+                trace,
+                op,
+                id: span_id(&id),
+                parent: parent.as_deref().map_or(0, span_id),
+                layer: Layer::of(&name),
+                interval: Interval { start, end },
+            }),
         }
     }
 }
@@ -202,6 +235,11 @@ pub(super) fn stored(line: &[u8]) -> Result<Option<OpId>, serde_json::Error> {
         Some(op) => Ok(op),
         None => serde_json::from_slice::<StoredEntity>(line).map(|entity| entity.op),
     }
+}
+
+/// The id of a span as a number; 0, which is no id, for anything else.
+fn span_id(digits: &str) -> u64 {
+    u64::from_str_radix(digits, 16).unwrap_or(0)
 }
 
 /// Sets `place`, once: a member named twice is for the general parser to refuse.
@@ -260,7 +298,7 @@ mod tests {
 
     fn span() -> impl Strategy<Value = Span> {
         let times = (mono(), mono(), mono(), mono());
-        (0..5u8, op_id(), times, rv(), any::<u16>(), any::<bool>()).prop_map(
+        (0..6u8, op_id(), times, rv(), any::<u16>(), any::<bool>()).prop_map(
             |(kind, op, (start, api_sent, api_done, end), rv, status, flag)| match kind {
                 0 => Span::Gateway {
                     op,
@@ -283,6 +321,15 @@ mod tests {
                     seen: start,
                     posted: flag.then_some(end),
                     status: flag.then_some(status),
+                },
+                4 => Span::Server {
+                    trace: OpId::new(start.nanos(), end.nanos()),
+                    op,
+                    id: format!("{:016x}", api_sent.nanos()),
+                    parent: flag.then_some(rv),
+                    name: "etcdserverpb.KV/Txn".into(),
+                    start,
+                    end,
                 },
                 _ => Span::Delivery {
                     op,

@@ -15,6 +15,7 @@ mod index;
 mod line;
 mod receipts;
 mod scan;
+mod server;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,8 @@ use chunks::{failed, read_in_order};
 pub use index::OpIndex;
 use line::{Op, Part};
 pub use receipts::{Receipt, Receipts};
+use server::Unresolved;
+pub use server::{Layer, ServerSpan};
 
 /// Start and end of one process's part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +102,20 @@ pub struct Joined {
     /// Gateway spans whose operation is not in the ledger: requests whose
     /// sender was killed before it could write down how they ended.
     pub unfinished: u64,
+    /// The apiserver's own spans of operations of the ledger, in the order of
+    /// [`Self::traces`]; none unless its tracing was on.
+    pub server: Vec<ServerSpan>,
+    /// Spans of the apiserver that belong to no operation of the ledger.
+    pub other_server_spans: u64,
     /// Evidence files whose last line was cut off.
     pub truncated: Vec<PathBuf>,
+}
+
+/// What waits until everything is read.
+#[derive(Default)]
+struct Waiting {
+    notifications: Vec<Pending>,
+    server: Unresolved,
 }
 
 /// A notification that waits until every write's resourceVersion is known.
@@ -120,18 +135,19 @@ impl Joined {
         let mut joined = Self::default();
         joined.read_ledgers(&ledger_files(cell)?)?;
         let index: OpIndex = joined.traces.iter().map(|trace| trace.op).collect();
-        let mut pending = Vec::new();
+        let mut waiting = Waiting::default();
         let cut = read_in_order(
             &span_files(cell)?,
             |parts: &mut Vec<Part>, line| {
                 parts.push(Part::read(line)?);
                 Ok(())
             },
-            |_, parts| parts.into_iter().for_each(|part| joined.add(&index, part, &mut pending)),
+            |_, parts| parts.into_iter().for_each(|part| joined.add(&index, part, &mut waiting)),
         )?;
         joined.truncated.extend(cut);
         // By now every write's resourceVersion is known.
-        pending.into_iter().for_each(|pending| joined.deliver(pending));
+        waiting.notifications.into_iter().for_each(|pending| joined.deliver(pending));
+        (joined.server, joined.other_server_spans) = waiting.server.resolve(&index);
         joined.traces.iter_mut().for_each(|trace| trace.receipts.sort());
         Ok(joined)
     }
@@ -179,7 +195,7 @@ impl Joined {
         Ok(())
     }
 
-    fn add(&mut self, index: &OpIndex, part: Part, pending: &mut Vec<Pending>) {
+    fn add(&mut self, index: &OpIndex, part: Part, waiting: &mut Waiting) {
         match part {
             Part::Gateway { op, times, revision } => {
                 let Some(trace) = self.find(index, op) else {
@@ -208,9 +224,10 @@ impl Joined {
                 }
             }
             Part::Delivery { op, receipt, revision } => match op.and_then(|op| index.get(op)) {
-                Some(trace) => pending.push(Pending { trace, receipt, revision }),
+                Some(trace) => waiting.notifications.push(Pending { trace, receipt, revision }),
                 None => self.unexplained_deliveries += 1,
             },
+            Part::Server(line) => waiting.server.add(index, line),
         }
     }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, StatusCode, Uri};
+use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kab_evidence::clock::Mono;
+use kab_evidence::id::TRACEPARENT;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -84,11 +85,33 @@ impl Client {
         Ok((status, body.freeze()))
     }
 
+    /// GETs `path` as part of the trace `traceparent` (W3C Trace Context); gives
+    /// the status.
+    ///
+    /// # Errors
+    /// If it could not be asked, or did not answer.
+    pub async fn get_traced(
+        &self,
+        path: &str,
+        traceparent: HeaderValue,
+    ) -> Result<StatusCode, ClientError> {
+        self.ask(path, Some(traceparent), |_, _| {}).await
+    }
+
     /// GETs `path`; hands every piece of the body to `each` as it arrives,
     /// with the instant at which the head of the answer was read.
     pub async fn get_in_pieces(
         &self,
         path: &str,
+        each: impl FnMut(Mono, &[u8]),
+    ) -> Result<StatusCode, ClientError> {
+        self.ask(path, None, each).await
+    }
+
+    async fn ask(
+        &self,
+        path: &str,
+        traceparent: Option<HeaderValue>,
         mut each: impl FnMut(Mono, &[u8]),
     ) -> Result<StatusCode, ClientError> {
         let url = format!("{}{path}", self.base);
@@ -96,6 +119,9 @@ impl Client {
         let uri: Uri = url.parse().map_err(|e: http::uri::InvalidUri| no_answer(e.to_string()))?;
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = uri;
+        if let Some(traceparent) = traceparent {
+            request.headers_mut().insert(TRACEPARENT, traceparent);
+        }
         let exchange = async {
             let answer = self.http.request(request).await.map_err(|e| no_answer(reason(&e)))?;
             let (status, answered) = (answer.status(), Mono::now());

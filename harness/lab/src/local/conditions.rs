@@ -46,6 +46,7 @@ pub(super) async fn conditions(
         command_lines: lines.collect(),
         assets: command_lines.iter().map(|(asset, _)| AssetRecord::from(*asset)).collect(),
         host: host(plan.dir),
+        apiserver_tracing: plan.spec.tracing.is_some(),
         calibration: None,
     })
 }
@@ -60,10 +61,17 @@ fn fidelity(plan: &Plan<'_>) -> String {
         Some(_) => "a controller manager with the controllers of its command line",
         None => "no controller manager",
     };
+    let tracing = match plan.spec.tracing {
+        Some(_) => {
+            " The apiserver traces every request, which costs it CPU time: its own numbers are \
+             those of a slower server."
+        }
+        None => "",
+    };
     format!(
         "Real etcd and kube-apiserver, one of each, with {manager}, on the same machine as the load \
          and the system under test and over loopback: {disk}, there is no replication, no network \
          between machines, no scheduler and no kubelet. Latencies are lower bounds of a production \
-         cluster's; limits of code (sizes, quotas, watch caches) are the same."
+         cluster's; limits of code (sizes, quotas, watch caches) are the same.{tracing}"
     )
 }

@@ -12,6 +12,7 @@ mod plan;
 mod ports;
 mod spec;
 mod start;
+mod tracing;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -120,7 +121,7 @@ impl Drop for Running {
         self.0.iter().for_each(Child::kill);
         for child in &self.0 {
             if child.wait_blocking(DROP_PATIENCE).is_none() {
-                tracing::error!(name = child.name(), pid = child.pid(), "killed, but not gone");
+                ::tracing::error!(name = child.name(), pid = child.pid(), "killed, but not gone");
             }
         }
     }

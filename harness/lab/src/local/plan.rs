@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::flags::{command_line, merged};
 use super::pki::Pki;
-use super::{Flags, LabError, LocalSpec};
+use super::{Flags, LabError, LocalSpec, tracing};
 use crate::assets::{Asset, Assets, Component};
 use crate::process::ChildSpec;
 
@@ -58,6 +58,11 @@ impl Plan<'_> {
         self.dir.join("kube-controller-manager.kubeconfig")
     }
 
+    /// The apiserver's tracing configuration, if it traces.
+    pub(super) fn tracing_config(&self) -> PathBuf {
+        self.dir.join("tracing.yaml")
+    }
+
     /// The command line of each component of this lab, in starting order.
     pub(super) fn command_lines(&self) -> Result<Vec<(&Asset, Vec<String>)>, LabError> {
         let etcd = (&self.assets.etcd, self.etcd());
@@ -78,7 +83,12 @@ impl Plan<'_> {
     /// A child to be. Its death is announced once the lab is ready.
     pub(super) fn child(&self, asset: &Asset, args: Vec<String>) -> ChildSpec {
         let log = self.logs.join(format!("{}.log", asset.name));
-        ChildSpec::new(&asset.name, &asset.program, log).args(args).dir(self.dir).unannounced()
+        let child =
+            ChildSpec::new(&asset.name, &asset.program, log).args(args).dir(self.dir).unannounced();
+        match self.spec.tracing {
+            Some(_) if asset.name == Component::Apiserver.name() => tracing::paced(child),
+            _ => child,
+        }
     }
 
     /// Whether the controller manager is part of this lab.
@@ -120,7 +130,7 @@ impl Plan<'_> {
 
     fn apiserver(&self) -> Flags {
         let (server, etcd) = (&self.pki.apiserver, &self.pki.etcd_client);
-        merged(
+        let mut flags = merged(
             [
                 ("etcd-servers", self.etcd_url()),
                 ("etcd-cafile", text(etcd.ca_file())),
@@ -144,7 +154,11 @@ impl Plan<'_> {
                 ("endpoint-reconciler-type", "none".into()),
             ],
             &self.spec.apiserver.flags,
-        )
+        );
+        if self.spec.tracing.is_some() {
+            flags.insert("tracing-config-file".into(), text(self.tracing_config()));
+        }
+        flags
     }
 
     fn controller_manager(&self, users: &Flags) -> Flags {

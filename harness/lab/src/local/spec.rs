@@ -1,6 +1,7 @@
 //! What a local control plane is to be like.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::LabError;
@@ -18,6 +19,9 @@ pub struct LocalSpec {
     pub apiserver: ComponentSpec,
     /// The controller manager; none for a control plane without.
     pub controller_manager: Option<ComponentSpec>,
+    /// Where the apiserver is to send spans of all its requests (OTLP over
+    /// gRPC, without TLS); none for no tracing.
+    pub tracing: Option<SocketAddr>,
     /// Folder for the components' logs; by default `logs` in the lab's own.
     pub logs: Option<PathBuf>,
 }
@@ -63,7 +67,7 @@ const OWN: [(Component, &[&str]); 3] = [
             "unsafe-no-fsync",
         ],
     ),
-    (Component::Apiserver, &["bind-address", "etcd-servers", "secure-port"]),
+    (Component::Apiserver, &["bind-address", "etcd-servers", "secure-port", "tracing-config-file"]),
     (Component::ControllerManager, &["bind-address", "kubeconfig", "secure-port"]),
 ];
 

@@ -14,7 +14,7 @@ use super::conditions::conditions;
 use super::kubeconfig::kubeconfig;
 use super::pki::{Pki, write_secret};
 use super::plan::{PORTS, Plan, SERVICE_IP};
-use super::{LabError, Local, LocalSpec, Running, ports};
+use super::{LabError, Local, LocalSpec, Running, ports, tracing};
 use crate::assets::Assets;
 use crate::process::{Child, Supervisor};
 use crate::progress::Progress;
@@ -87,6 +87,10 @@ async fn attempt(
     write_secret(&plan.kubeconfig(), &kubeconfig(&server, &plan.pki.admin))?;
     let manager = kubeconfig(&server, &plan.pki.controller_manager);
     write_secret(&plan.controller_manager_kubeconfig(), &manager)?;
+    if let Some(endpoint) = plan.spec.tracing {
+        let path = plan.tracing_config();
+        fs::write(&path, tracing::config(endpoint)).map_err(failed("writing", &path))?;
+    }
     let command_lines = plan.command_lines()?;
 
     // etcd listens long before it has elected itself, and the apiserver gets

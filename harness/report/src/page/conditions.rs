@@ -41,6 +41,10 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
         };
         row("etcd fsync", fsync.to_owned());
         row("etcd quota", bytes(c.etcd_quota_bytes));
+        if c.apiserver_tracing {
+            let on = "on: every request, which costs the apiserver CPU time";
+            row("apiserver tracing", on.to_owned());
+        }
     }
     let host = &c.host;
     if host.cores > 0 {

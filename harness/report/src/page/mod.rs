@@ -5,6 +5,7 @@ mod conditions;
 mod events;
 mod evidence;
 mod figures;
+mod inner;
 mod keys;
 mod limits;
 mod search;
@@ -114,6 +115,8 @@ pub struct Section {
     pub overtime: Vec<Figure>,
     /// Where the time goes.
     pub chains: Vec<(Figure, Table)>,
+    /// The same inside the apiserver, if it traced.
+    pub inner: Option<(String, Table)>,
 }
 
 /// A table. Its first column names the rows.
@@ -170,6 +173,7 @@ impl Page {
                     distribution: figures::distribution(step)?,
                     overtime: figures::overtime(step)?,
                     chains: figures::chains(step)?,
+                    inner: inner::inner(step, cell),
                 });
             }
         }

@@ -330,6 +330,7 @@ impl Synthetic {
                 Span::Gateway { .. } | Span::Validate { .. } => "gateway-1.jsonl",
                 Span::Webhook { .. } => "webhook-2.jsonl",
                 Span::Informer { .. } => "informer-3.jsonl",
+                Span::Server { .. } => "apiserver.jsonl",
                 Span::Delivery { .. } => "subscriber-4.jsonl",
             };
             files.entry(file).or_default().push(span.clone());

@@ -28,6 +28,7 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
         clock: ClockAnchor { monotonic: at(0), wall: "2026-11-22T10:15:00Z".parse().unwrap() },
         ended: Some(at(61_000_000_000)),
         conditions: Conditions {
+            apiserver_tracing: false,
             fidelity: "Real etcd and kube-apiserver as local processes; one machine, no network between them.".into(),
             provider: "local".into(),
             versions: text(&[("kubernetes", "v1.36.3"), ("etcd", "3.6.8")]),
@@ -69,6 +70,7 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
             }),
             evidence: None,
             lost: Vec::new(),
+            tracing: None,
             validity: Validity::default(),
         }],
         verdicts: Vec::new(),

@@ -172,3 +172,22 @@ async fn stop_all_stops_all_at_once() {
     assert!(one.has_ended().unwrap().success() && two.has_ended().unwrap().success());
     assert!(supervisor.children().is_empty());
 }
+
+#[tokio::test]
+async fn a_child_that_is_given_a_stdin_reads_it_and_another_has_none() {
+    use std::io::Write;
+
+    let (dir, supervisor) = (tempfile::tempdir().unwrap(), Supervisor::new().unwrap());
+    let script = "while read line; do echo \"heard $line\"; done; echo over";
+    let child = supervisor.spawn(sh(dir.path(), script).lines().input()).unwrap();
+    let (mut lines, mut input) = (child.take_lines().unwrap(), child.take_input().unwrap());
+    assert!(child.take_input().is_none(), "it is handed out once");
+    writeln!(input, "one").unwrap();
+    assert_eq!(lines.recv().await.unwrap(), "heard one");
+    drop(input);
+    assert_eq!(lines.recv().await.unwrap(), "over");
+
+    let deaf = supervisor.spawn(sh(dir.path(), script).lines()).unwrap();
+    assert!(deaf.take_input().is_none());
+    assert_eq!(deaf.take_lines().unwrap().recv().await.unwrap(), "over");
+}

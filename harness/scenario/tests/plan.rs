@@ -189,3 +189,9 @@ spec:
     let plan = Plan::new(&loaded, 1).unwrap().describe();
     assert!(plan.contains("lease") && plan.contains("protobuf"), "{plan}");
 }
+
+#[test]
+fn a_search_is_planned_with_all_its_probes() {
+    let loaded = load("capacity", &[]).unwrap_or_else(|_| panic!("capacity is no scenario"));
+    insta::assert_snapshot!("capacity", Plan::new(&loaded, 42).unwrap().describe());
+}

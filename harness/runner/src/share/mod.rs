@@ -79,6 +79,7 @@ pub async fn share(job: &Job, of: u32, cell: &Cell<'_>) -> Result<Option<Outcome
         links.push(link);
     }
     cell.note_processes();
+    cell.say(&format!("{of} workers share the load"));
     let stop = cell.stop();
     let shared = coordinate(job, links, stop.wait()).await;
     // From here on their end is asked for.

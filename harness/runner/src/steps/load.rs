@@ -57,7 +57,6 @@ async fn alone(job: &Job, cell: &mut Cell<'_>) -> Result<StepResults, StepError>
 
 /// By `of` child processes.
 async fn shared(job: &Job, of: u32, cell: &mut Cell<'_>) -> Result<StepResults, StepError> {
-    cell.say(&format!("{of} workers share the load"));
     let Some(Outcome { report, lost }) = share(job, of, cell).await? else {
         return Ok(StepResults::new());
     };

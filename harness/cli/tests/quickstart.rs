@@ -40,6 +40,17 @@ fn the_quickstart_ends_with_a_report_and_leaves_nothing() {
         assert_eq!(errors, Vec::<String>::new());
     }
 
+    // The informer's own watch was held against what watches promise.
+    let report = std::fs::read_to_string(place.out().join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let watch = &report["measurements"][0]["watch"];
+    assert_eq!(watch["account"]["delivered"], watch["account"]["expected"], "{watch:#}");
+    for guarantee in watch["guarantees"].as_array().unwrap() {
+        assert_ne!(guarantee["standing"], "broken", "{guarantee:#}");
+    }
+    assert_eq!(watch["guarantees"][3]["guarantee"], "reliable");
+    assert_eq!(watch["guarantees"][3]["standing"], "held");
+
     // Rendered again, offline, it says the same.
     let html = std::fs::read(place.out().join("report.html")).unwrap();
     let again = place.output(&["report", place.out().to_str().unwrap()]);

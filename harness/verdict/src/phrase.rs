@@ -2,11 +2,15 @@
 
 use crate::measure::{CellMeasurements, StepMeasurements};
 use crate::value::grouped;
+use crate::watch::Watch;
 
 /// What `path` measured, as part of a sentence; none for a path that has no
 /// phrase of its own, or no value.
 pub(crate) fn phrase(cell: &CellMeasurements, path: &str) -> Option<String> {
     let (step, name) = path.split_once('.')?;
+    if step == "watch" {
+        return watch(cell.watch.as_ref()?, name);
+    }
     let step = cell.step(step)?;
     ops(step, name)
         .or_else(|| delivery(step, name))
@@ -24,6 +28,32 @@ fn ops(step: &StepMeasurements, name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{} {what}", of(count, ops.recorded, "operation")))
+}
+
+fn watch(found: &Watch, name: &str) -> Option<String> {
+    let account = &found.account;
+    let (count, what) = match name {
+        "delivered" => (account.delivered, "received"),
+        "relisted" => (account.relisted, "received in a list only"),
+        "coalesced" => (account.coalesced, "skipped by a list"),
+        "cutOff" => (account.cut_off, "cut off"),
+        "pending" => (account.pending, "still pending at the end"),
+        "lost" => (account.lost, "lost"),
+        "violations" => {
+            let all = found.guarantees.iter().filter(|result| result.broken > 0);
+            let named: Vec<_> = all
+                .map(|result| {
+                    format!("{} (broken {} times)", result.guarantee.name(), grouped(result.broken))
+                })
+                .collect();
+            let none = named.is_empty();
+            let named = if none { "none was broken".to_owned() } else { named.join(", ") };
+            return Some(format!("watch guarantees: {named}"));
+        }
+        _ => return None,
+    };
+    let due = of(count, account.expected, "event");
+    (account.expected > 0).then(|| format!("{due} {what}"))
 }
 
 fn delivery(step: &StepMeasurements, name: &str) -> Option<String> {

@@ -12,7 +12,7 @@ use kab_evidence::ledger::{OpKind, OpRecord, Outcome};
 use kab_evidence::record::RunState;
 use kab_verdict::CellMeasurements;
 
-const SCENARIO: &str = "harness/cli/tests/encodings.yaml";
+const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/encodings.yaml");
 
 /// Runs the scenario; what was measured, and the ledger.
 fn run(place: &Place, sets: &[&str]) -> (CellMeasurements, Vec<OpRecord>) {

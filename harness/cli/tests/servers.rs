@@ -100,7 +100,8 @@ fn a_killed_apiserver_leaves_a_gap_and_the_run_ends() {
     let cell = measured(&place);
     let servers = cell.step("write").unwrap().servers.clone().unwrap();
     assert_eq!((&servers.apiserver, &servers.apf, &servers.watch), (&None, &None, &None));
-    assert!(servers.etcd.is_some() && servers.wal_fsync.is_some());
+    // Whether etcd had anything to sync depends on when the apiserver fell.
+    assert!(servers.etcd.is_some() && servers.db.is_some(), "{servers:?}");
     assert!(servers.scrapes.failed > 0);
     let gaps = cell.servers_over_time.unwrap().gaps;
     assert_eq!((gaps.len(), gaps[0].of.as_str(), gaps[0].to), (1, "kube-apiserver", None));

@@ -4,6 +4,9 @@
 use kab_runner::{Stop, Stopper, stop_pair};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The number of SIGXFSZ on Linux.
+const SIGXFSZ: i32 = 25;
+
 /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
 ///
 /// # Errors
@@ -13,6 +16,9 @@ pub fn listen() -> std::io::Result<Stop> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    // A file that may not grow any more (`ulimit -f`) shall be an error of the
+    // writing, as a full disk is, and not the end of kab.
+    let _ = signal(SignalKind::from_raw(SIGXFSZ))?;
     tokio::spawn(async move {
         for time in 0.. {
             tokio::select! {

@@ -136,7 +136,8 @@ impl Calibration {
     pub fn latest(folder: &Path, which: impl Fn(&Self) -> bool) -> Option<Self> {
         let read = |path: PathBuf| serde_json::from_slice::<Self>(&fs::read(path).ok()?).ok();
         let files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-        files.filter_map(read).filter(which).max_by_key(|calibration| calibration.at)
+        // A full one says more than a quick one, though it is older.
+        files.filter_map(read).filter(which).max_by_key(|found| (!found.quick, found.at))
     }
 }
 

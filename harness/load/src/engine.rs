@@ -25,6 +25,18 @@ const TURN: u32 = 32;
 /// so many times.
 const RETAKES: u8 = 3;
 
+/// Due, but kept from being sent by the connections that the load may have.
+const NO_CONNECTION: &str = "no-connection";
+
+/// Due, but kept from being sent by what the operating system grants kab.
+const OWN_LIMIT: &str = "own-limit";
+
+/// Whether a connection failed for want of kab's own: file descriptors (EMFILE,
+/// ENFILE), ports (EADDRNOTAVAIL), buffers (ENOBUFS, ENOMEM).
+fn is_own_limit(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24 | 99 | 105 | 12))
+}
+
 /// How a generator is told to stop.
 #[derive(Debug, Default)]
 pub(crate) struct Orders(AtomicU8);
@@ -176,6 +188,11 @@ impl<'a> Engine<'a> {
         let slot = self.flights.begin(prepared, due.client, deadline);
         self.tally.in_flight(self.flights.count());
         if !self.pools[peer].waiting.is_empty() || !self.hand_over(slot) {
+            let full = self.pools[peer].is_full();
+            if let Some(flight) = self.flights.get(slot) {
+                // A connection that is only being made is the server's time.
+                flight.queued = full;
+            }
             self.pools[peer].waiting.push_back(slot);
             self.provide(peer);
         }
@@ -197,6 +214,12 @@ impl<'a> Engine<'a> {
         };
         let Some((link, mark)) = self.pools[flight.peer].send(slot, &wire) else { return false };
         flight.place = Place::On { link, mark };
+        flight.was_handed_over = true;
+        if std::mem::take(&mut flight.queued)
+            && let Some(sent) = flight.record.sent
+        {
+            self.tally.waited(Mono::now().since(sent));
+        }
         true
     }
 
@@ -332,9 +355,11 @@ impl<'a> Engine<'a> {
         let refused = |e: &std::io::Error| e.kind() == std::io::ErrorKind::ConnectionRefused;
         let class = match why {
             Broken::Connect(error) if refused(error) => "connect-refused",
+            Broken::Connect(error) if is_own_limit(error) => OWN_LIMIT,
             _ => "connect-failed",
         };
-        self.end(slot, Outcome::Failed, class.into(), Some(why.to_string()));
+        let outcome = if class == OWN_LIMIT { Outcome::Missed } else { Outcome::Failed };
+        self.end(slot, outcome, class.into(), Some(why.to_string()));
         true
     }
 
@@ -344,9 +369,13 @@ impl<'a> Engine<'a> {
         while let Some(slot) = self.flights.expired(now) {
             let Some(flight) = self.flights.get(slot) else { continue };
             let (peer, place, in_doubt) = (flight.peer, flight.place, flight.in_doubt());
+            let (fresh, intended) = (!flight.was_handed_over, flight.record.intended);
             debug_assert!(flight.deadline() <= now);
             let pool = &mut self.pools[peer];
             let (outcome, class, detail) = match place {
+                Place::Waiting if fresh && pool.was_connected_since(intended) => {
+                    (Outcome::Missed, NO_CONNECTION, "all of kab's connections were busy")
+                }
                 Place::Waiting if pool.is_connected() => {
                     (Outcome::Failed, "not-sent", "no connection was free within the deadline")
                 }
@@ -408,6 +437,10 @@ impl<'a> Engine<'a> {
         detail: Option<String>,
     ) {
         flight.record.done = done;
+        if outcome == Outcome::Missed {
+            // It was never sent: it has no place in any latency.
+            (flight.record.sent, flight.record.done) = (None, None);
+        }
         if self.was_sent(&flight, &class) {
             flight.record.bytes_out = flight.request.body.len() as u64;
         }

@@ -48,6 +48,10 @@ pub(crate) struct Flight {
     pub client: Option<u32>,
     /// How often it was taken back from a connection that had ended unused.
     pub retaken: u8,
+    /// Whether it waits for one of the connections there may be, all busy.
+    pub queued: bool,
+    /// Whether any connection ever took it.
+    pub was_handed_over: bool,
     deadline: Mono,
     status: Option<u16>,
     media: Media,
@@ -105,6 +109,8 @@ impl Flights {
             request,
             client,
             retaken: 0,
+            queued: false,
+            was_handed_over: false,
             deadline,
             status: None,
             media: Media::Unsaid,

@@ -19,6 +19,8 @@ pub(crate) struct Pool {
     /// Those with something to be written.
     dirty: Vec<usize>,
     connecting: usize,
+    /// When a connection was last known to be open.
+    connected: Option<Mono>,
     /// Operations that wait for a connection, in order.
     pub waiting: VecDeque<usize>,
 }
@@ -51,6 +53,7 @@ impl Pool {
             free: VecDeque::new(),
             dirty: Vec::new(),
             connecting: 0,
+            connected: None,
             waiting: VecDeque::new(),
         }
     }
@@ -69,6 +72,16 @@ impl Pool {
     /// Whether any connection is open.
     pub(crate) fn is_connected(&self) -> bool {
         self.count() > self.connecting
+    }
+
+    /// Whether there are as many connections as there may be, and one is open.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count() >= self.most && self.is_connected()
+    }
+
+    /// Whether a connection was open at `then` or later.
+    pub(crate) fn was_connected_since(&self, then: Mono) -> bool {
+        self.is_connected() || self.connected.is_some_and(|at| at >= then)
     }
 
     /// Makes one more connection, if there may be another.
@@ -221,7 +234,9 @@ impl Pool {
         let link = self.links[place].take()?;
         self.vacant.push(place);
         self.free.retain(|free| *free != place);
-        if !link.open {
+        if link.open {
+            self.connected = Some(Mono::now());
+        } else {
             self.connecting -= 1;
         }
         Some(link)

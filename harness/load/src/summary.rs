@@ -40,6 +40,9 @@ pub struct LoadSummary {
     pub lateness: Latencies,
     /// The first operation that was not acknowledged.
     pub first_failure: Option<Failure>,
+    /// How long operations waited for one of the load's own connections, when
+    /// there were as many as there may be: kab's time within the service time.
+    pub waited: Latencies,
     /// Most operations in flight at a time.
     pub in_flight_peak: u32,
     /// CPU time of this process, all threads, from the step's beginning to its
@@ -145,6 +148,7 @@ impl Tally {
             last_intended: None,
             lateness: Latencies::new(),
             first_failure: None,
+            waited: Latencies::new(),
             in_flight_peak: 0,
             cpu: Duration::ZERO,
             generator_cpu: Duration::ZERO,
@@ -158,6 +162,11 @@ impl Tally {
         self.summary.reached += 1;
         self.summary.first_intended.get_or_insert(intended);
         self.summary.last_intended = Some(intended);
+    }
+
+    /// An operation waited so long for one of the load's own connections.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        self.summary.waited.record_nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// The first operation that was not acknowledged.

@@ -197,6 +197,37 @@ mod tests {
         assert_eq!(server.requests().len(), 3);
     }
 
+    /// What kab's own connections kept from being sent is no refusal of the
+    /// server's, and has no place in any latency.
+    #[tokio::test]
+    async fn what_found_no_connection_free_was_never_sent() {
+        let server = Server::start(Manner::Silent).await;
+        let mut spec = load(server.address, 1000.0, 20);
+        spec.connections = Some(1);
+        spec.work.deadlines = Deadlines::all(Duration::from_millis(200));
+        let (summary, records) = run(&spec).await;
+        assert_eq!(summary.outcomes.missed + summary.outcomes.indeterminate, 20);
+        assert!(summary.outcomes.missed > 0);
+        for record in records.iter().filter(|r| r.outcome == Outcome::Missed) {
+            assert_eq!(record.class, "no-connection");
+            assert_eq!((record.sent, record.done), (None, None));
+        }
+        assert_eq!(server.requests().len() as u64, summary.outcomes.indeterminate);
+    }
+
+    #[tokio::test]
+    async fn time_spent_waiting_for_a_connection_of_kabs_own_is_told() {
+        let server = Server::start(Manner::Answers(201, "{}".into())).await;
+        let mut spec = load(server.address, 50_000.0, 500);
+        spec.connections = Some(1);
+        let (summary, _) = run(&spec).await;
+        assert_eq!(summary.outcomes.ok, 500);
+        assert!(summary.waited.count() > 0);
+        let mut spec = load(server.address, 500.0, 50);
+        spec.connections = Some(100);
+        assert_eq!(run(&spec).await.0.waited.count(), 0);
+    }
+
     #[tokio::test]
     async fn stopped_in_mid_run_nothing_that_was_due_is_lost() {
         let server = Server::start(Manner::Answers(201, "{}".into())).await;

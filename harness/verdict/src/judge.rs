@@ -9,6 +9,7 @@ use kab_scenario::model::Claim;
 
 use crate::claim::judge_claim;
 use crate::measure::CellMeasurements;
+use crate::remarks::remarks;
 use crate::resumed;
 use crate::validity::{cell_doubts, doubt, missing_evidence, run_doubts};
 
@@ -117,7 +118,8 @@ fn judge_with(
             judge_claim(claim, measured, &doubts.concat())
         })
         .collect();
-    let notes = resumed::notes(&record);
+    let mut notes = resumed::notes(&record);
+    notes.extend(remarks(&record, &cells));
     Ok(Judged { record, cells, claims: claims.to_vec(), events, notes })
 }
 

@@ -23,6 +23,7 @@
 //! | [`objective`] | what one probe of a search says |
 //! | [`capacity`] | what a search found, and whether its evidence agrees |
 //! | [`claim`] | one claim judged for one cell |
+//! | `remarks` | what a reader must know before the numbers |
 //! | `resumed` | what a reader must know of a run that was resumed |
 //! | [`compare`](mod@compare) | two runs held against each other |
 //! | [`conditions`] | where the conditions of two runs differ |
@@ -44,6 +45,7 @@ pub mod objective;
 pub mod outcome;
 pub mod path;
 mod phrase;
+mod remarks;
 mod resumed;
 pub mod server;
 pub mod stored;

@@ -293,7 +293,7 @@ fn measure_ledger<'a>(
         ops: outcome::ops(traces.clone(), step),
         classes: outcome::classes(joined, traces.clone()),
         media: step.and_then(outcome::media),
-        rate: outcome::rate(traces.clone()),
+        rate: outcome::rate(traces.clone(), step),
         response,
         service,
         lateness: outcome::lateness_of(traces.clone()),

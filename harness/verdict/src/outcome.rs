@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::distribution::{Sorted, Summary};
 use crate::interval::add_intervals;
 use crate::measure::Nanoseconds;
+use crate::remarks::is_closed;
 
 /// Operations of a step by how they ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,11 +40,16 @@ pub struct Ops {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RateOfOps {
-    /// As scheduled: from the first intended start to the last.
+    /// As scheduled: the schedule's mean, or, if it does not say one, from the
+    /// first intended start to the last. Of a closed loop, what its answers led
+    /// to: nobody intended it.
     pub intended: f64,
     /// As sent: operations sent, over the intended span, or until the last was
     /// sent if that was later.
     pub achieved: f64,
+    /// Whether it was a closed loop, so that neither says anything of a schedule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }
 
 /// A latency over all operations whose end is known, and over the good ones.
@@ -120,8 +126,11 @@ pub fn classes<'a>(
     named.filter(|(_, count)| *count > 0).collect()
 }
 
-/// The rates of `traces`; none below two operations.
-pub fn rate<'a>(traces: impl Iterator<Item = &'a Trace>) -> Option<RateOfOps> {
+/// The rates of `traces`, sent by `step`; none below two operations.
+pub fn rate<'a>(
+    traces: impl Iterator<Item = &'a Trace>,
+    step: Option<&StepRecord>,
+) -> Option<RateOfOps> {
     let (mut n, mut sent) = (0u64, 0u64);
     let (mut first, mut last, mut last_sent) = (u64::MAX, 0, 0);
     for trace in traces {
@@ -136,9 +145,20 @@ pub fn rate<'a>(traces: impl Iterator<Item = &'a Trace>) -> Option<RateOfOps> {
     if n < 2 || last <= first {
         return None;
     }
-    let interval = (last - first) as f64 / (n - 1) as f64;
-    let span = last.max(last_sent).saturating_sub(first) as f64 + interval;
-    Some(RateOfOps { intended: 1e9 / interval, achieved: sent as f64 * 1e9 / span })
+    let closed = step.is_some_and(is_closed);
+    // A schedule that was stopped has not had its mean.
+    let whole = step.and_then(scheduled) == Some(n) && !closed;
+    let mean = step.and_then(|step| step.results.get("intendedRate")?.as_f64());
+    let mean = mean.filter(|mean| whole && *mean > 0.0);
+    let interval = mean.map_or((last - first) as f64 / (n - 1) as f64, |mean| 1e9 / mean);
+    // A burst at the end leaves the rest of the schedule's time empty.
+    let due = match mean {
+        Some(_) => (n as f64 * interval).max((last - first) as f64),
+        None => (last - first) as f64 + interval,
+    };
+    let span = due.max(last_sent.saturating_sub(first) as f64 + interval.min(due));
+    let achieved = sent as f64 * 1e9 / span;
+    Some(RateOfOps { intended: 1e9 / interval, achieved, closed })
 }
 
 /// How late the generator was, without intervals: a limit of the harness.

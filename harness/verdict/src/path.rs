@@ -123,7 +123,9 @@ impl Paths {
             at.put(&format!("classes.{class}"), Some(Value::Count(*count)));
         }
         at.group("media", step.media.as_ref(), media);
-        at.put("rate.intended", step.rate.map(|r| Value::PerSecond(r.intended)));
+        // Of a closed loop nobody intended a rate.
+        let intended = step.rate.filter(|rate| !rate.closed);
+        at.put("rate.intended", intended.map(|r| Value::PerSecond(r.intended)));
         at.put("rate.achieved", step.rate.map(|r| Value::PerSecond(r.achieved)));
         at.group("response", Some(&step.response), latency);
         at.group("service", Some(&step.service), latency);
@@ -253,8 +255,15 @@ fn stored(at: &mut Place<'_>, of: Option<&Stored>) {
 
 fn capacity(at: &mut Place<'_>, of: Option<&Capacity>) {
     let found = of.map(|capacity| &capacity.found);
-    at.put("held", found.and_then(|f| f.held).map(Value::PerSecond));
-    at.put("broke", found.and_then(|f| f.broke).map(Value::PerSecond));
+    // A search that came to its end bounds the capacity on both sides: where no
+    // rate held, none above 0 is known to; where none broke, the bound is above
+    // every rate, unless it was the generator that came to its own end.
+    let over = found.is_some_and(|f| f.complete && !f.probes.is_empty());
+    let open = over && found.is_some_and(|f| f.ceiling.is_none());
+    let held = found.and_then(|f| f.held).or(over.then_some(0.0));
+    let broke = found.and_then(|f| f.broke).or(open.then_some(f64::INFINITY));
+    at.put("held", held.map(Value::PerSecond));
+    at.put("broke", broke.map(Value::PerSecond));
     at.count("probes", found.map(|f| f.probes.len() as u64));
     at.count("contradictions", found.map(|f| f.contradictions.len() as u64));
     at.put("generatorLimited", found.map(|f| Value::Flag(f.ceiling.is_some())));

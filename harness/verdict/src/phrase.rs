@@ -22,9 +22,9 @@ fn ops(step: &StepMeasurements, name: &str) -> Option<String> {
     let ops = step.ops.as_ref().filter(|ops| ops.recorded > 0)?;
     let (count, what) = match name {
         "ops.ok" => (ops.ok, "acknowledged"),
-        "ops.failed" => (ops.failed, "refused"),
+        "ops.failed" => (ops.failed, "without effect for certain"),
         "ops.indeterminate" => (ops.indeterminate, "left in doubt"),
-        "ops.missed" => (ops.missed, "never sent"),
+        "ops.missed" => (ops.missed, "due but not sent"),
         _ => return None,
     };
     Some(format!("{} {what}", of(count, ops.recorded, "operation")))

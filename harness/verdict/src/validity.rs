@@ -136,6 +136,13 @@ fn step_doubts(step: &StepRecord, measured: Option<&StepMeasurements>) -> Vec<St
         doubts.push(format!("A worker of step {name} was lost: {worker}."));
     }
     let Some(measured) = measured else { return doubts };
+    if let Some(count) = measured.classes.get("own-limit") {
+        doubts.push(format!(
+            "In step {name} kab itself ran out of what the operating system grants it, and did \
+             not send {}.",
+            several(*count, "operation")
+        ));
+    }
     if let Some(capacity) = &measured.capacity {
         doubts.extend(capacity.disagreements.iter().cloned());
     } else if step.verb == "search" && step.ended.is_some() {

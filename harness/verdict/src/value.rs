@@ -145,6 +145,7 @@ impl fmt::Display for Value {
             Self::Count(n) => f.write_str(&grouped(*n)),
             Self::Ratio(x) => f.write_str(&percent(*x)),
             Self::Cores(x) => write!(f, "{} processors", significant(*x)),
+            Self::PerSecond(x) if x.is_infinite() => f.write_str("none of the rates tried"),
             Self::PerSecond(x) => write!(f, "{}/s", significant(*x)),
             Self::Bytes(n) => f.write_str(&bytes(*n)),
             Self::Duration(d) => d.fmt(f),

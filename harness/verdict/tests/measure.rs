@@ -62,6 +62,33 @@ fn writes_without_a_gateway_are_whole_without_its_spans() {
 }
 
 #[test]
+fn of_a_closed_loop_nobody_intended_a_rate() {
+    let mut run = Synthetic::flawless(200);
+    run.step_mut("write").results.insert("openLoop".into(), serde_json::json!(false));
+    let dir = tempfile::tempdir().unwrap();
+    let folder = run.save(dir.path());
+    let judged = kab_verdict::judge_claims(&folder, &[]).unwrap();
+    assert!(judged.notes.iter().any(|note| note.contains("closed loop")), "{:?}", judged.notes);
+    let paths = kab_verdict::path::Paths::of(&judged.cells[0]);
+    assert!(paths.get("write.rate.intended").is_none());
+    assert!(paths.get("write.rate.achieved").is_some());
+
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Synthetic::flawless(200).save(dir.path());
+    assert!(kab_verdict::judge_claims(&folder, &[]).unwrap().notes.is_empty());
+}
+
+/// Bursts of 50 each second: 50/s, though the last ones lie a second before the end.
+#[test]
+fn the_schedules_own_mean_is_the_intended_rate() {
+    let mut run = Synthetic::flawless(200);
+    run.step_mut("write").results.insert("intendedRate".into(), serde_json::json!(50.0));
+    let rate = written(&run).rate.unwrap();
+    assert_eq!(rate.intended, 50.0);
+    assert!(rate.achieved <= 50.0);
+}
+
+#[test]
 fn a_lost_notification_is_counted_and_has_no_lag() {
     let mut run = Synthetic::flawless(200);
     run.lose(op(17));

@@ -426,3 +426,16 @@ fn the_claims_of_the_quickstart_can_be_decided() {
         assert_eq!(verdict.verdict, Verdict::Refuted, "{}: {}", verdict.claim, verdict.reason);
     }
 }
+
+/// What the operating system does not grant kab says nothing of the system.
+#[test]
+fn what_kab_itself_ran_out_of_forbids_to_judge() {
+    let mut run = Synthetic::flawless(200);
+    let last = run.ops.last_mut().unwrap();
+    (last.outcome, last.sent, last.done) = (Outcome::Missed, None, None);
+    last.class = "own-limit".into();
+    let judged = judged(&run, &claims());
+    assert!(judged.record.verdicts.iter().all(|v| v.verdict == Verdict::Inconclusive));
+    assert!(judged.record.verdicts[0].reason.contains("kab itself ran out"));
+    assert_eq!(exit_code(&judged.record), 3);
+}

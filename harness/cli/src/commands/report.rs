@@ -36,6 +36,9 @@ pub fn conclude(folder: &RunFolder) -> Result<Exit, Failure> {
             verdict.reason
         );
     }
+    for note in &rendered.judged.notes {
+        anstream::eprintln!("        note: {note}");
+    }
     anstream::eprintln!("report: {}", rendered.html.display());
     Ok(match kab_verdict::exit_code(record) {
         0 => Exit::AsExpected,

@@ -43,17 +43,20 @@ pub(super) fn tiles(step: &StepMeasurements) -> Vec<Tile> {
             };
             let of = ops.scheduled.unwrap_or(ops.recorded);
             let value = format!("{} of {}", grouped(ops.ok), grouped(of));
-            tiles.push(tile("writes acknowledged", value, note, !rest.is_empty()));
+            tiles.push(tile("operations acknowledged", value, note, !rest.is_empty()));
         }
         None => tiles.push(tile(
-            "writes acknowledged",
+            "operations acknowledged",
             NO_DATA.into(),
             "the ledger is empty".into(),
             true,
         )),
     }
     let achieved = step.rate.map(|rate| format!("{}/s", significant(rate.achieved)));
-    let intended = step.rate.map(|rate| format!("intended {}/s", significant(rate.intended)));
+    let intended = step.rate.map(|rate| match rate.closed {
+        true => "a closed loop: the rate is a result".to_owned(),
+        false => format!("intended {}/s", significant(rate.intended)),
+    });
     tiles.push(tile("rate achieved", or_no_data(achieved), intended.unwrap_or_default(), false));
     tiles.push(tile(
         "response, 99th percentile",

@@ -51,8 +51,17 @@ async fn alone(job: &Job, cell: &mut Cell<'_>) -> Result<StepResults, StepError>
         cell.say(&format!("the first that was not ok: {}: {said}", failure.class));
     }
     acknowledged(&summary.acked, &job.load.traffic, cell);
+    let waited = (summary.waited.count() > 0).then(|| {
+        let (count, p99) = (summary.waited.count(), summary.waited.quantile(0.99));
+        let millis = p99.unwrap_or_default().as_secs_f64() * 1e3;
+        format!("{count} of them, 99 % of these for at most {millis:.1} ms")
+    });
     let report = Report::of(&summary, job.first_sequence, 1, summary.reached);
-    Ok(told(&report, job, cell))
+    let mut found = told(&report, job, cell);
+    if let Some(waited) = waited {
+        found.insert("waitedForConnection".into(), json!(waited));
+    }
+    Ok(found)
 }
 
 /// By `of` child processes.

@@ -18,7 +18,12 @@ pub(super) fn put(paths: &mut Paths, watch: Option<&Watch>) {
         });
         at.put(guarantee.name(), kept.map(Value::Flag));
     }
-    let broken = watch.map(|watch| watch.guarantees.iter().map(|result| result.broken).sum());
+    // Where nothing was put to the test, none could be broken.
+    let tried = watch.filter(|watch| {
+        watch.guarantees.iter().any(|result| result.standing != Standing::NotCheckable)
+            && watch.account.expected > 0
+    });
+    let broken = tried.map(|watch| watch.guarantees.iter().map(|result| result.broken).sum());
     at.count("violations", broken);
     at.put("coverage", watch.and_then(Watch::coverage).map(Value::Ratio));
     at.group("lag", watch.map(|watch| &watch.lag), summary);

@@ -96,7 +96,9 @@ pub struct Described {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum StreamEnd {
-    /// The server ended it in order: its timeout, usually.
+    /// The server ended it in order: its timeout was over, or the watcher was
+    /// too slow for the server's buffer, which the apiserver counts in
+    /// `apiserver_terminated_watchers_total` and does not tell the watcher.
     Closed,
     /// After an `ERROR` event.
     Failed,

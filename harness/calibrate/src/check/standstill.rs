@@ -114,12 +114,19 @@ pub fn omission(
             grouped(closed.ledger.len() as u64),
             super::text_or_none(closed.measured.response.all.p99)
         ),
-        tolerance: format!("late is over {}; none otherwise", text(LATE)),
+        tolerance: format!(
+            "late is over {}; the closed loop may show a hundredth of the open one's more",
+            text(LATE)
+        ),
         ..Case::default()
     };
     case.wrong(shown < must, || "the open loop hides what the stall held up".to_owned());
     case.wrong(kept < users, || "the closed loop did not meet the stall at all".to_owned());
-    case.late(kept > users, || "the closed loop shows more than its users can have met".to_owned());
+    // Besides, a machine has hiccups of its own: but what is hidden stays far
+    // below what was there.
+    case.late(kept > users + shown / 100, || {
+        "the closed loop shows more than its users can have met".to_owned()
+    });
     case.conclude("coordinated omission", &asked.set, &open.machine)
 }
 

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use rustls::client::UnbufferedClientConnection;
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
+};
 use rustls::{ClientConfig, Error};
 
 /// Room for what TLS adds to a record of at most 16 KiB, generously.
@@ -63,12 +65,7 @@ impl Tls {
                     }
                 }
                 ConnectionState::EncodeTlsData(mut data) => {
-                    append(out, |room| match data.encode(room) {
-                        Err(EncodeError::InsufficientSize(needs)) => Err(needs.required_size),
-                        // Encoded already: nothing is left to append.
-                        Err(EncodeError::AlreadyEncoded) => Ok(0),
-                        Ok(written) => Ok(written),
-                    });
+                    append(out, &mut data);
                 }
                 // It is in `out`, which is sent before anything else.
                 ConnectionState::TransmitTlsData(transmit) => transmit.done(),
@@ -108,11 +105,7 @@ impl Tls {
                     };
                 }
                 ConnectionState::EncodeTlsData(mut data) => {
-                    append(out, |room| match data.encode(room) {
-                        Err(EncodeError::InsufficientSize(needs)) => Err(needs.required_size),
-                        Err(EncodeError::AlreadyEncoded) => Ok(0),
-                        Ok(written) => Ok(written),
-                    });
+                    append(out, &mut data);
                 }
                 ConnectionState::TransmitTlsData(transmit) => transmit.done(),
                 other => return Err(Error::General(format!("cannot send in state {other:?}"))),
@@ -121,16 +114,17 @@ impl Tls {
     }
 }
 
-/// Appends to `out` what `encode` writes; it says how much it wrote, or how
-/// much room it needs.
-fn append(out: &mut Vec<u8>, mut encode: impl FnMut(&mut [u8]) -> Result<usize, usize>) {
+/// Appends to `out` what TLS itself has to say.
+fn append(out: &mut Vec<u8>, data: &mut EncodeTlsData<'_, ClientConnectionData>) {
     let start = out.len();
     let mut room = 1024;
     loop {
         out.resize(start + room, 0);
-        match encode(&mut out[start..]) {
+        match data.encode(&mut out[start..]) {
             Ok(written) => return out.truncate(start + written),
-            Err(needed) => room = needed.max(room + 1),
+            // Encoded already: nothing is left to append.
+            Err(EncodeError::AlreadyEncoded) => return out.truncate(start),
+            Err(EncodeError::InsufficientSize(needs)) => room = needs.required_size.max(room + 1),
         }
     }
 }

@@ -5,13 +5,21 @@
 //! | [`entity`] | the one kind of entity, as every part sees it |
 //! | [`client`] | how this workspace talks to an apiserver |
 //! | [`app`] | the apps, each a process of its own |
+//! | [`defect`] | what is wrong with the origin, fault by fault |
 //! | [`deploy`] | what it takes to put a system into a cluster |
 //! | [`peer`] | a cluster as the load's own transport reaches it |
-//! | [`naive`] | the system as its origin built it |
+//! | [`rules`] | what a Todo must be |
+//! | [`store`] | the one interface to where entities are kept |
+//! | [`system`] | the systems on trial, and what they have in common |
+//! | [`kubernetes`] | those that keep entities in custom resources: naive and hardened |
 
 pub mod app;
 pub mod client;
+pub mod defect;
 pub mod deploy;
 pub mod entity;
-pub mod naive;
+pub mod kubernetes;
 pub mod peer;
+pub mod rules;
+pub mod store;
+pub mod system;

@@ -8,7 +8,7 @@ use std::pin::pin;
 use futures::StreamExt;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Event;
-use kab_backend::naive::Deployed;
+use kab_backend::kubernetes::Deployed;
 use kab_evidence::id::OpId;
 use kab_evidence::ledger::Outcome;
 use kab_evidence::span::{Change, Span};

@@ -8,6 +8,7 @@ use kab_backend::client::connect;
 use kab_backend::deploy::access::{Rule, grant};
 use kab_backend::deploy::{DeployError, DeploySpec, apply, await_served};
 use kab_backend::entity::{CRD_NAME, GROUP, KIND, PLURAL, Todo, VERSION};
+use kab_backend::system::Variant;
 use kab_calibrate::null::NullServer;
 use kab_lab::assets::Assets;
 use kab_lab::local::{LabError, Local, LocalSpec};
@@ -137,6 +138,8 @@ impl Stage {
         let local = Local::start(&LocalSpec::default(), assets, dir, supervisor, progress).await?;
         let client = connect(local.kubeconfig()).await?;
         let spec = DeploySpec {
+            variant: Variant::Naive,
+            defects: Variant::Naive.defects(),
             kubeconfig: local.kubeconfig().to_owned(),
             namespace: NAMESPACE.to_owned(),
             program: PathBuf::new(),

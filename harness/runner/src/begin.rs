@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kab_backend::deploy::{DeployError, DeploySpec};
-use kab_backend::naive::Naive;
+use kab_backend::kubernetes::Deployed;
+use kab_backend::system::{NoSuchSystem, Variant};
 use kab_evidence::event::Happening;
 use kab_evidence::folder::{CellFolder, FolderError};
 use kab_evidence::jsonl::{Health, JsonlError, JsonlWriter};
@@ -53,6 +54,9 @@ pub enum BeginError {
     /// The system under test.
     #[error("deploying the system under test: {0}")]
     Deploy(#[from] DeployError),
+    /// Which system.
+    #[error(transparent)]
+    System(#[from] NoSuchSystem),
     /// The evidence.
     #[error(transparent)]
     Evidence(#[from] JsonlError),
@@ -162,7 +166,10 @@ async fn bring_up<'a>(
         version(&conditions.versions, "etcd"),
     ));
     recorder.conditions(conditions)?;
+    let variant: Variant = planned.system.to_string().parse()?;
     let spec = DeploySpec {
+        variant,
+        defects: variant.defects(),
         kubeconfig: local.kubeconfig().to_owned(),
         namespace: NAMESPACE.to_owned(),
         program: request.program.clone(),
@@ -171,7 +178,7 @@ async fn bring_up<'a>(
         spans_dir: folder.spans_dir(),
         logs_dir: folder.logs_dir(),
     };
-    let system = Naive::deploy(&spec, supervisor).await?;
+    let system = Deployed::deploy(&spec, supervisor).await?;
     recorder.event(Happening::Ready { what: planned.system.to_string() });
     progress.say(&format!("system {} ready: gateway {}", planned.system, system.gateway()));
     let ledger = Arc::new(JsonlWriter::append_to(&folder.ops_path())?);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kab_backend::naive::Deployed;
+use kab_backend::kubernetes::Deployed;
 use kab_evidence::event::Happening;
 use kab_evidence::folder::CellFolder;
 use kab_evidence::id::OpId;

@@ -106,12 +106,21 @@ pub enum Tier {
 pub enum System {
     /// The reference backend as its origin built it, defects included.
     Naive,
+    /// The same architecture, as well as Kubernetes allows today.
+    Hardened,
+    /// Hardened, with an admission policy in the apiserver in place of the webhook.
+    HardenedPolicy,
+    /// PostgreSQL and NATS behind the same gateway.
+    Conventional,
 }
 
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Naive => "naive",
+            Self::Hardened => "hardened",
+            Self::HardenedPolicy => "hardenedPolicy",
+            Self::Conventional => "conventional",
         })
     }
 }

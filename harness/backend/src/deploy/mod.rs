@@ -17,7 +17,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::client::ClientError;
+use crate::defect::Defects;
 use crate::entity::{CRD_NAME, Todo};
+use crate::system::Variant;
 
 pub mod access;
 pub mod certificate;
@@ -34,6 +36,10 @@ pub(crate) const POLL: Duration = Duration::from_millis(10);
 pub struct DeploySpec {
     /// Kubeconfig of somebody who may do everything.
     pub kubeconfig: PathBuf,
+    /// Which system.
+    pub variant: Variant,
+    /// What is wrong with it; [`Variant::defects`] unless that is the question.
+    pub defects: Defects,
     /// Namespace of the system: its own, made if it is not there.
     pub namespace: String,
     /// Program that runs the apps...

@@ -17,7 +17,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioExecutor;
 use kab_backend::client::{connect, install_tls_provider};
 use kab_backend::deploy::DeploySpec;
-use kab_backend::naive::{Deployed, Naive};
+use kab_backend::kubernetes::Deployed;
+use kab_backend::system::Variant;
 use kab_evidence::id::{OpId, RESOURCE_VERSION, TRACEPARENT};
 use kab_evidence::jsonl;
 use kab_evidence::span::Span;
@@ -55,7 +56,7 @@ async fn plane() -> Arc<Plane> {
     let plane = Arc::new(Plane { local, _supervisor: supervisor, dir });
     // It makes the definition, so no other instance takes that down.
     let first = spec(&plane, "first", plane.dir.path());
-    Naive::deploy(&first, &Supervisor::new().unwrap()).await.unwrap();
+    Deployed::deploy(&first, &Supervisor::new().unwrap()).await.unwrap();
     *shared = Arc::downgrade(&plane);
     plane
 }
@@ -63,6 +64,8 @@ async fn plane() -> Arc<Plane> {
 fn spec(plane: &Plane, namespace: &str, dir: &Path) -> DeploySpec {
     DeploySpec {
         kubeconfig: plane.local.kubeconfig().to_owned(),
+        variant: Variant::Naive,
+        defects: Variant::Naive.defects(),
         namespace: namespace.to_owned(),
         program: env!("CARGO_BIN_EXE_kab-app").into(),
         leading_args: Vec::new(),
@@ -88,7 +91,7 @@ impl Instance {
         let dir = tempfile::tempdir().unwrap();
         let spec = spec(&plane, namespace, dir.path());
         let supervisor = Supervisor::new().unwrap();
-        let deployed = Naive::deploy(&spec, &supervisor).await.unwrap();
+        let deployed = Deployed::deploy(&spec, &supervisor).await.unwrap();
         let admin = connect(plane.local.kubeconfig()).await.unwrap();
         Self { deployed, spec, admin, supervisor, _dir: dir, _plane: plane }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kab_backend::entity::{GROUP, KIND, PLURAL, VERSION};
-use kab_backend::naive::Deployed;
+use kab_backend::kubernetes::Deployed;
 use kab_backend::peer::{PeerError, peer_of};
 use kab_evidence::clock::Mono;
 use kab_load::{Arrivals, BuiltIn, CustomResource, Dialect, Gateway, LoadSpec, Work};

@@ -1,4 +1,6 @@
-//! The naive system: as the origin built it, with its defects.
+//! The systems that keep their entities in custom resources: as the origin
+//! built it, and as well as Kubernetes allows today. What tells them apart are
+//! the [`crate::defect`]s that they have, and how a write is judged.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -56,11 +58,7 @@ const EVERYTHING: &[&str] = &["create", "get", "list", "watch", "update", "patch
 const WATCHER: &[Rule] =
     &[Rule { group: GROUP, resource: PLURAL, verbs: &["get", "list", "watch"] }];
 
-/// The naive system, and how to make one.
-#[derive(Debug, Clone, Copy)]
-pub struct Naive;
-
-/// A naive system that is in place. Its processes end with the supervisor;
+/// A system that is in place. Its processes end with the supervisor;
 /// its objects stay until [`Deployed::teardown`].
 pub struct Deployed {
     spec: DeploySpec,
@@ -71,17 +69,14 @@ pub struct Deployed {
     made: teardown::Made,
 }
 
-impl Naive {
-    /// Puts the system into a cluster: gateway and webhook, the latter in
+impl Deployed {
+    /// Puts a system into a cluster: gateway and webhook, the latter in
     /// force. Informers come with their subscribers, by [`Deployed::add_informer`].
     ///
     /// # Errors
     /// If the cluster refuses something, an app does not start, or the webhook
     /// does not come into force. What was made until then stays.
-    pub async fn deploy(
-        spec: &DeploySpec,
-        supervisor: &Supervisor,
-    ) -> Result<Deployed, DeployError> {
+    pub async fn deploy(spec: &DeploySpec, supervisor: &Supervisor) -> Result<Self, DeployError> {
         let client = connect(&spec.kubeconfig).await?;
         let manager = manager(spec);
         let made = make_ground(spec, &client, &manager).await?;
@@ -95,7 +90,7 @@ impl Naive {
         let (webhook, authority) = start_webhook(spec, supervisor, gateway_address).await?;
         admission::register(spec, &client, &manager, webhook.address()?, &authority).await?;
         admission::await_in_force(spec, &client, webhook.child.pid()).await?;
-        Ok(Deployed {
+        Ok(Self {
             spec: spec.clone(),
             client,
             informer_kubeconfig,

@@ -22,7 +22,7 @@ pub(super) struct Made {
 }
 
 impl Deployed {
-    /// Stops the processes and deletes what [`super::Naive::deploy`] made:
+    /// Stops the processes and deletes what [`Self::deploy`] made:
     /// this instance's webhook, its Todos and identities; the namespace
     /// only if it was not there before; the definition, and with it every
     /// Todo of the cluster, only if moreover no other instance is in place.

@@ -123,7 +123,7 @@ impl Validity {
 }
 
 /// One system under one combination of the matrix.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CellRecord {
     /// Names its folder under `cells/`: the system, then the axes.
@@ -134,6 +134,17 @@ pub struct CellRecord {
     pub part: u32,
     /// The system under test.
     pub system: String,
+    /// What the system was built with of the origin's defects, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defects: Vec<String>,
+    /// What the system declares that it cannot do, of what the common interface
+    /// has, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
+    /// What the system and its servers were set to, by name, where it bears
+    /// upon a comparison: durability, pools, replicas.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// Value of each matrix axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub axes: BTreeMap<String, serde_json::Value>,
@@ -245,6 +256,10 @@ pub struct Conditions {
     pub command_lines: BTreeMap<String, Vec<String>>,
     /// The programs that were run.
     pub assets: Vec<AssetRecord>,
+    /// What else the servers were set to, by name, such as a database's
+    /// durability or the size of a pool; of cells that differ, every value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The machine.
     pub host: HostRecord,
     /// Whether the apiserver traced every request, which costs it CPU time.
@@ -255,6 +270,51 @@ pub struct Conditions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
 }
+
+impl Conditions {
+    /// Adds the conditions of one more cell, whose system may run other
+    /// servers: what is known by name is joined, and a setting that had another
+    /// value keeps both. Of what there is one of, such as whether etcd waits for
+    /// the disk, the latest cell that has it is told.
+    pub fn merge(&mut self, mut more: Self) {
+        let before = std::mem::take(self);
+        for (name, version) in before.versions {
+            more.versions.entry(name).or_insert(version);
+        }
+        for (name, line) in before.command_lines {
+            more.command_lines.entry(name).or_insert(line);
+        }
+        let known = |of: &[AssetRecord], asset: &AssetRecord| of.iter().any(|a| a.is(asset));
+        let mut assets = before.assets;
+        assets.extend(more.assets.into_iter().filter(|asset| !known(&assets, asset)).collect::<Vec<_>>());
+        more.assets = assets;
+        for (name, value) in before.settings {
+            let now = more.settings.entry(name).or_insert_with(|| value.clone());
+            let had = |of: &str| of.split(OR).any(|one| one == now);
+            if *now != value {
+                *now = if had(&value) { value } else { format!("{value}{OR}{now}") };
+            }
+        }
+        if more.fidelity != before.fidelity && !before.fidelity.contains(&more.fidelity) {
+            let both = [before.fidelity, more.fidelity];
+            more.fidelity = both.join(" ").trim().to_owned();
+        } else {
+            more.fidelity = before.fidelity;
+        }
+        if more.etcd_members == 0 && more.apiservers == 0 {
+            more.etcd_members = before.etcd_members;
+            more.apiservers = before.apiservers;
+            more.fsync = before.fsync;
+            more.etcd_quota_bytes = before.etcd_quota_bytes;
+        }
+        more.apiserver_tracing |= before.apiserver_tracing;
+        more.calibration = more.calibration.or(before.calibration);
+        *self = more;
+    }
+}
+
+/// Between the values of a setting that differs between cells.
+const OR: &str = " or ";
 
 /// A program of the lab, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -269,6 +329,13 @@ pub struct AssetRecord {
     /// The file.
     #[schemars(with = "String")]
     pub path: PathBuf,
+}
+
+impl AssetRecord {
+    /// Whether both are the same file, serving as the same component.
+    fn is(&self, other: &Self) -> bool {
+        (&self.name, &self.sha256) == (&other.name, &other.sha256)
+    }
 }
 
 /// The machine that a run was on.
@@ -367,5 +434,57 @@ impl VerdictRecord {
     /// Whether the verdict is reached and is what the scenario expects.
     pub fn as_expected(&self) -> bool {
         self.expected.is_none_or(|expected| expected == self.verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asset(name: &str, sha256: &str) -> AssetRecord {
+        let (origin, path) = (String::new(), PathBuf::new());
+        AssetRecord { name: name.into(), origin, sha256: sha256.into(), path }
+    }
+
+    fn of(server: &str, fsync: bool, settings: &[(&str, &str)]) -> Conditions {
+        let text = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
+        Conditions {
+            provider: "local".into(),
+            fidelity: format!("Real {server}."),
+            etcd_members: u32::from(server == "etcd"),
+            fsync,
+            versions: [text(&(server, "1"))].into(),
+            command_lines: [(server.to_owned(), vec!["--a".to_owned()])].into(),
+            assets: vec![asset(server, "ab"), asset("shared", "cd")],
+            settings: settings.iter().map(text).collect(),
+            ..Conditions::default()
+        }
+    }
+
+    #[test]
+    fn conditions_of_cells_that_run_other_servers_are_joined() {
+        let mut all = Conditions::default();
+        all.merge(of("etcd", true, &[("pool", "8"), ("replicas", "1")]));
+        assert_eq!(all, of("etcd", true, &[("pool", "8"), ("replicas", "1")]));
+        for _ in 0..2 {
+            all.merge(of("postgres", false, &[("pool", "16"), ("durable", "yes")]));
+        }
+        // There is no etcd in the second, so it says nothing of it.
+        assert!(all.fsync);
+        assert_eq!((all.etcd_members, all.fidelity.as_str()), (1, "Real etcd. Real postgres."));
+        assert_eq!(all.versions.len(), 2);
+        assert_eq!(all.command_lines.len(), 2);
+        let names: Vec<_> = all.assets.iter().map(|asset| asset.name.as_str()).collect();
+        assert_eq!(names, ["etcd", "shared", "postgres"]);
+        let settings: Vec<_> = all.settings.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(settings, ["durable=yes", "pool=8 or 16", "replicas=1"]);
+    }
+
+    #[test]
+    fn a_record_of_an_older_kab_says_nothing_of_what_it_did_not_know() {
+        let old = r#"{"id":"naive","system":"naive","steps":[],"validity":{"invalidBecause":[]}}"#;
+        let cell: CellRecord = serde_json::from_str(old).unwrap();
+        assert!(cell.defects.is_empty() && cell.differences.is_empty() && cell.settings.is_empty());
+        assert_eq!(serde_json::to_string(&cell).unwrap(), old);
     }
 }

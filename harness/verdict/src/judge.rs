@@ -101,7 +101,11 @@ fn judge_with(
 
     let mut cells = Vec::with_capacity(record.cells.len());
     for index in 0..record.cells.len() {
-        let (measured, unreadable) = measure(folder, &record.cells[index]);
+        let (mut measured, unreadable) = measure(folder, &record.cells[index]);
+        let conditions = record.conditions_of(record.cells[index].part);
+        if conditions.is_some_and(|known| known.host.file_system == "tmpfs") {
+            measured.in_memory();
+        }
         record.cells[index].validity = Validity::default();
         let mut doubts = cell_doubts(&record, index, &measured, &events);
         doubts

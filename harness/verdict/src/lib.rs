@@ -18,6 +18,7 @@
 //! | [`inner`] | where it goes inside the apiserver, by its own spans |
 //! | [`timeline`] | the same over the time of the step, for plots |
 //! | [`server`] | what the apiserver and etcd did meanwhile |
+//! | [`cost`] | what the whole system took for its work |
 //! | [`path`](mod@path) | every measurement by the name that claims use |
 //! | [`expression`] | a claim's CEL expression, and what it reads |
 //! | [`objective`] | what one probe of a search says |
@@ -34,6 +35,7 @@ pub mod capacity;
 pub mod claim;
 pub mod compare;
 pub mod conditions;
+pub mod cost;
 pub mod delivery;
 pub mod distribution;
 pub mod expression;

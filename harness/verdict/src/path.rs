@@ -7,7 +7,10 @@ mod server;
 
 use std::collections::{BTreeMap, HashMap};
 
+use kab_scenario::model::System;
+
 use crate::capacity::Capacity;
+use crate::cost::Cost;
 use crate::delivery::{Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::inner::{Inner, PARTS};
@@ -31,6 +34,9 @@ impl Paths {
     pub fn of(cell: &CellMeasurements) -> Self {
         let mut paths = Self::default();
         paths.0.insert("run.valid".into(), Some(Value::Flag(true)));
+        let system = System::called(&cell.system);
+        let webhook = system.map(|system| Value::Flag(system.has_webhook()));
+        paths.0.insert("system.webhook".into(), webhook);
         let host = cell.pressure.as_ref();
         let foreign = host.map(|h| Value::Cores(h.foreign_cores()));
         paths.0.insert("host.foreignCores".into(), foreign);
@@ -135,6 +141,7 @@ impl Paths {
         at.group("stored", step.stored.as_ref(), stored);
         at.group("apiserver", step.apiserver.as_ref(), inner);
         at.group("server", step.servers.as_ref(), server::servers);
+        at.group("cost", step.cost.as_ref(), cost);
         let falls = step.waterfall.as_ref();
         at.chain("waterfall.acknowledgement", falls.map(|w| &w.acknowledgement), &ACKNOWLEDGEMENT);
         at.chain("waterfall.delivery", falls.map(|w| &w.delivery), &DELIVERY);
@@ -239,7 +246,7 @@ fn delivery(at: &mut Place<'_>, of: Option<&Delivery>) {
 
 fn coverage(at: &mut Place<'_>, of: Option<&Coverage>) {
     at.put("gateway", of.and_then(|c| c.gateway).map(Value::Ratio));
-    at.put("webhook", of.map(|c| Value::Ratio(c.webhook)));
+    at.put("webhook", of.and_then(|c| c.webhook).map(Value::Ratio));
     at.put("informer", of.and_then(|c| c.informer).map(Value::Ratio));
     at.put("delivery", of.and_then(|c| c.delivery).map(Value::Ratio));
     at.put("complete", of.map(|c| Value::Ratio(c.complete)));
@@ -251,6 +258,15 @@ fn stored(at: &mut Place<'_>, of: Option<&Stored>) {
     at.count("missing", of.map(|s| s.missing));
     at.count("indeterminatePresent", of.map(|s| s.indeterminate_present));
     at.count("failedPresent", of.map(|s| s.failed_present));
+}
+
+fn cost(at: &mut Place<'_>, of: Option<&Cost>) {
+    at.length("cpu", of.and_then(|c| c.cpu));
+    at.length("cpuPerOp", of.and_then(|c| c.cpu_per_op));
+    at.put("cores", of.and_then(|c| c.cores).map(Value::Cores));
+    at.put("restCores", of.and_then(|c| c.rest_cores).map(Value::Cores));
+    at.bytes("written", of.and_then(|c| c.written));
+    at.bytes("bytesPerOp", of.and_then(|c| c.bytes_per_op));
 }
 
 fn capacity(at: &mut Place<'_>, of: Option<&Capacity>) {

@@ -286,7 +286,9 @@ impl Conditions {
         }
         let known = |of: &[AssetRecord], asset: &AssetRecord| of.iter().any(|a| a.is(asset));
         let mut assets = before.assets;
-        assets.extend(more.assets.into_iter().filter(|asset| !known(&assets, asset)).collect::<Vec<_>>());
+        assets.extend(
+            more.assets.into_iter().filter(|asset| !known(&assets, asset)).collect::<Vec<_>>(),
+        );
         more.assets = assets;
         for (name, value) in before.settings {
             let now = more.settings.entry(name).or_insert_with(|| value.clone());

@@ -80,13 +80,16 @@ enum Part {
 const SERVERS: [&str; 4] = ["etcd", "kube-", "postgres", "nats"];
 
 /// Beginnings of the names of what is no part of the system.
-const OUTSIDE: [&str; 4] = ["host", "kab", "worker", "kubectl"];
+const OUTSIDE: [&str; 3] = ["host", "kab", "kubectl"];
+
+/// What the names of kab's own workers have before their number.
+const WORKER: &str = "-worker-";
 
 /// Whatever is not known to be outside counts: a new part of a system must not
 /// be for nothing.
 fn part(name: &str) -> Part {
     let begins = |with: &&str| name.starts_with(*with);
-    if OUTSIDE.iter().any(|with| begins(with)) {
+    if OUTSIDE.iter().any(|with| begins(with)) || name.contains(WORKER) {
         Part::Outside
     } else if SERVERS.iter().any(|with| begins(with)) {
         Part::Server

@@ -11,6 +11,7 @@ use crate::claim::judge_claim;
 use crate::measure::CellMeasurements;
 use crate::remarks::remarks;
 use crate::resumed;
+use crate::side_by_side::{SideBySide, side_by_side};
 use crate::validity::{cell_doubts, doubt, missing_evidence, run_doubts};
 
 /// A run, judged.
@@ -26,6 +27,8 @@ pub struct Judged {
     pub events: Vec<Event>,
     /// What a reader should know of this judgement, in sentences.
     pub notes: Vec<String>,
+    /// The systems held against each other, by step; none where there is but one.
+    pub side_by_side: Vec<SideBySide>,
 }
 
 /// A run could not be judged.
@@ -124,7 +127,8 @@ fn judge_with(
         .collect();
     let mut notes = resumed::notes(&record);
     notes.extend(remarks(&record, &cells));
-    Ok(Judged { record, cells, claims: claims.to_vec(), events, notes })
+    let side_by_side = side_by_side(folder, &record, &cells);
+    Ok(Judged { record, cells, claims: claims.to_vec(), events, notes, side_by_side })
 }
 
 fn measure(folder: &RunFolder, cell: &CellRecord) -> (CellMeasurements, Option<String>) {

@@ -27,6 +27,7 @@
 //! | `remarks` | what a reader must know before the numbers |
 //! | `resumed` | what a reader must know of a run that was resumed |
 //! | [`compare`](mod@compare) | two runs held against each other |
+//! | [`mod@side_by_side`] | the systems of one run held against each other |
 //! | [`conditions`] | where the conditions of two runs differ |
 //! | [`validity`] | what forbids to judge at all |
 //! | [`mod@judge`] | a whole run, from its folder |
@@ -50,6 +51,7 @@ mod phrase;
 mod remarks;
 mod resumed;
 pub mod server;
+pub mod side_by_side;
 pub mod stored;
 pub mod timeline;
 pub mod validity;

@@ -120,10 +120,8 @@ impl Objective {
 /// Measures the probe `name` from the ledger in `joined`: the operations due
 /// from `counted_from` on, of which it scheduled so many.
 pub fn probe(name: &str, counted_from: Mono, scheduled: u64, joined: &Joined) -> StepMeasurements {
-    let cell = CellRecord {
-        steps: vec![record(name, counted_from, scheduled)],
-        ..CellRecord::default()
-    };
+    let cell =
+        CellRecord { steps: vec![record(name, counted_from, scheduled)], ..CellRecord::default() };
     measure(&cell, name, joined, None)
 }
 

@@ -39,12 +39,18 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
         } else {
             "OFF: an acknowledged write may not survive a power cut"
         };
-        row("etcd fsync", fsync.to_owned());
+        // What the setting says, with what it means here.
+        if c.etcd_members > 0 {
+            row("etcd fsync", fsync.to_owned());
+        }
         row("etcd quota", bytes(c.etcd_quota_bytes));
         if c.apiserver_tracing {
             let on = "on: every request, which costs the apiserver CPU time";
             row("apiserver tracing", on.to_owned());
         }
+    }
+    for (name, value) in c.settings.iter().filter(|(name, _)| *name != "etcd fsync") {
+        row(name, value.clone());
     }
     let host = &c.host;
     if host.cores > 0 {

@@ -73,9 +73,10 @@ fn write(out: &mut String, page: &Page) -> std::fmt::Result {
 
 fn systems(out: &mut String, of: &SystemsSection) -> std::fmt::Result {
     writeln!(out, "\n## {}", text(&of.title))?;
-    for of in [&of.numbers, &of.verdicts, &of.differences] {
+    for of in [&of.numbers, &of.processes, &of.verdicts, &of.differences] {
         table(out, of)?;
     }
+    of.unlike.iter().try_for_each(|note| writeln!(out, "\n> {}", text(note)))?;
     writeln!(out)?;
     pairs(out, &of.findings)?;
     writeln!(out, "\n{}", text(&of.how))

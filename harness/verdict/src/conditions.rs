@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kab_evidence::record::{CellRecord, RunRecord};
+use kab_evidence::record::{Pressure, RunRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,8 @@ pub fn differing(a: &RunRecord, b: &RunRecord) -> Vec<Differing> {
     found.extend(programs(a, b));
     for cell in &a.cells {
         if let Some(other) = b.cells.iter().find(|other| other.id == cell.id) {
-            found.extend(machine(cell, other));
+            let during = format!(" during {}", cell.id);
+            found.extend(machine(cell.pressure.as_ref(), other.pressure.as_ref(), &during));
         }
     }
     found
@@ -126,28 +127,28 @@ fn programs(a: &RunRecord, b: &RunRecord) -> Vec<Differing> {
     pairs.collect()
 }
 
-/// What the machine did beside the run.
-fn machine(a: &CellRecord, b: &CellRecord) -> Vec<Differing> {
+/// What the machine did beside two cells; `during` says which, if need be.
+pub(crate) fn machine(a: Option<&Pressure>, b: Option<&Pressure>, during: &str) -> Vec<Differing> {
     let mut found = Vec::new();
-    let (Some(of_a), Some(of_b)) = (&a.pressure, &b.pressure) else {
-        if a.pressure.is_some() != b.pressure.is_some() {
+    let (Some(of_a), Some(of_b)) = (a, b) else {
+        if a.is_some() != b.is_some() {
             let known = |there: bool| if there { "known" } else { "no data" }.to_owned();
             found.push(Differing {
-                what: format!("what the machine did during {}", a.id),
-                a: known(a.pressure.is_some()),
-                b: known(b.pressure.is_some()),
+                what: format!("what the machine did{during}"),
+                a: known(a.is_some()),
+                b: known(b.is_some()),
             });
         }
         return found;
     };
-    let cores = [of_a, of_b].map(|p| p.foreign_cores());
+    let cores = [of_a, of_b].map(Pressure::foreign_cores);
     if (cores[0] - cores[1]).abs() >= CORES {
         let [a_cores, b_cores] = cores.map(significant);
-        let what = format!("processors busy with anything else during {}", a.id);
+        let what = format!("processors busy with anything else{during}");
         found.push(Differing { what, a: a_cores, b: b_cores });
     }
     if (of_a.steal - of_b.steal).abs() >= STEAL {
-        let what = format!("time taken by the hypervisor (steal) during {}", a.id);
+        let what = format!("time taken by the hypervisor (steal){during}");
         found.push(Differing { what, a: percent(of_a.steal), b: percent(of_b.steal) });
     }
     found

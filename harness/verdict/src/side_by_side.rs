@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{ByLatency, LatencyComparison, Samples, latencies};
+use crate::conditions::{Differing, machine};
 use crate::measure::CellMeasurements;
 use crate::path::Paths;
 use crate::value::Value;
@@ -94,6 +95,10 @@ pub struct Pair {
     pub a: String,
     /// The other.
     pub b: String,
+    /// What else the machine did while each of them ran, where that was not
+    /// alike. Then any of it may be the cause of any difference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Differing>,
     /// Latencies that both have.
     pub latencies: Vec<LatencyComparison>,
 }
@@ -150,12 +155,12 @@ fn steps(
             valid: valid(cell),
             numbers: numbers(measured, name),
         });
-        let sampled: Vec<(&str, ByLatency)> = having
+        let sampled: Vec<Sampled<'_>> = having
             .iter()
             .filter_map(|((cell, _), samples)| {
                 let mut of = samples.as_ref()?.of(name);
                 of.retain(|(latency, _)| LATENCIES.contains(latency));
-                Some((cell.system.as_str(), of))
+                Some((*cell, of))
             })
             .collect();
         all.push(SideBySide {
@@ -168,13 +173,21 @@ fn steps(
     all
 }
 
-fn pairs(sampled: &[(&str, ByLatency)]) -> Vec<Pair> {
+/// A cell, and the samples of one of its steps.
+type Sampled<'a> = (&'a CellRecord, ByLatency);
+
+fn pairs(sampled: &[Sampled<'_>]) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (place, (a, of_a)) in sampled.iter().enumerate() {
         for (b, of_b) in &sampled[place + 1..] {
             let latencies = latencies(of_a, of_b, &STATISTICS);
             if !latencies.is_empty() {
-                pairs.push(Pair { a: (*a).to_owned(), b: (*b).to_owned(), latencies });
+                pairs.push(Pair {
+                    a: a.system.clone(),
+                    b: b.system.clone(),
+                    conditions: machine(a.pressure.as_ref(), b.pressure.as_ref(), ""),
+                    latencies,
+                });
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use kab_evidence::record::CellRecord;
 use kab_verdict::compare::{Direction, LatencyComparison};
+use kab_verdict::cost::Share;
 use kab_verdict::distribution::Summary;
 use kab_verdict::side_by_side::{Pair, SideBySide};
 use kab_verdict::value::{bytes, grouped, significant};
@@ -15,7 +16,8 @@ const HOW: &str = "The cells ran one after the other on the same machine and by 
     of its own. CPU time is that of every process of a system, servers and apps, over the time of the step; what it \
     takes at rest, and kab's reading of its metrics, are in it. Bytes are what its servers handed to the disk in that \
     time, in whole pages, as the kernel counts them; what the apps write is kab's own evidence and is left out. What a \
-    server puts off until after the step, such as a database's checkpoint, is in neither.";
+    server puts off until after the step, such as a database's checkpoint, is in neither. Each difference is tested at \
+    the 5 % level: about 1 of 20 is shown by chance alone.";
 
 /// The systems of one step side by side.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +30,14 @@ pub struct SystemsSection {
     pub numbers: Table,
     /// The longest times and how sure they are.
     pub figures: Vec<Figure>,
+    /// Which process took what of it.
+    pub processes: Table,
     /// The verdicts, a column for each system.
     pub verdicts: Table,
     /// Every two systems, and what can be said of their difference.
     pub differences: Table,
+    /// Where nothing can be said of it, and why.
+    pub unlike: Vec<String>,
     /// What each system cannot do, and which defects it was built with.
     pub findings: Vec<(String, String)>,
 }
@@ -57,8 +63,10 @@ fn section(judged: &Judged, of: &SideBySide) -> Result<SystemsSection, PlotError
         how: HOW.to_owned(),
         numbers: numbers(&columns),
         figures: figure(&columns)?.into_iter().collect(),
+        processes: processes(&columns),
         verdicts: verdicts(judged, &columns),
         differences: differences(&of.pairs),
+        unlike: of.pairs.iter().filter_map(unlike).collect(),
         findings: columns.iter().map(|(cell, _)| (cell.system.clone(), findings(cell))).collect(),
     })
 }
@@ -76,7 +84,7 @@ fn by_system(caption: &str, columns: &[Column<'_>]) -> Table {
 /// Reads one value of a step, as text.
 type Read = fn(&StepMeasurements) -> Option<String>;
 
-const ROWS: [(&str, Read); 12] = [
+const ROWS: [(&str, Read); 13] = [
     ("throughput", |step| {
         let rate = step.rate?;
         let wanted = match rate.closed {
@@ -102,8 +110,9 @@ const ROWS: [(&str, Read); 12] = [
         let found = step.stored.as_ref()?;
         Some(format!("{}\nof {}", grouped(found.missing), grouped(found.expected)))
     }),
-    ("CPU time for each operation", cpu),
-    ("bytes written for each operation", |step| {
+    ("CPU time for each acknowledged operation", cpu),
+    ("processors busy", busy),
+    ("bytes written for each acknowledged operation", |step| {
         let per_op = step.cost.as_ref()?.bytes_per_op?;
         Some(bytes(i64::try_from(per_op).unwrap_or(i64::MAX)))
     }),
@@ -135,7 +144,11 @@ fn numbers(columns: &[Column<'_>]) -> Table {
 fn sure(of: &Summary, statistic: &str, value: Option<Nanos>, wanted: u64) -> String {
     let text = percentile(value, of, wanted);
     let range = of.interval.as_ref().and_then(|found| found.get(statistic));
-    range.map_or(text.clone(), |range| format!("{text}\n{} to {}", range.low, range.high))
+    match range {
+        Some(range) => format!("{text}\n{} to {}", range.low, range.high),
+        None if value.is_some() => format!("{text}\nno interval"),
+        None => text,
+    }
 }
 
 fn acknowledged(step: &StepMeasurements) -> Option<String> {
@@ -158,15 +171,58 @@ fn capacity(step: &StepMeasurements) -> Option<String> {
     Some(format!("{held} held\n{broke} broke"))
 }
 
-/// CPU time, and below it how busy the system was then and at rest.
+/// CPU time, or why it is not known.
 fn cpu(step: &StepMeasurements) -> Option<String> {
     let cost = step.cost.as_ref()?;
     if !cost.unknown.is_empty() {
         return Some(format!("{NO_DATA}\n{} ended", cost.unknown.join(", ")));
     }
-    let rest = cost.rest_cores.map(|rest| format!(", {} at rest", significant(rest)));
-    let cores = significant(cost.cores?);
-    Some(format!("{}\n{cores} processors{}", cost.cpu_per_op?, rest.unwrap_or_default()))
+    Some(cost.cpu_per_op?.to_string())
+}
+
+/// How many processors the system kept busy, and how many at rest.
+fn busy(step: &StepMeasurements) -> Option<String> {
+    let cost = step.cost.as_ref()?;
+    let rest = cost.rest_cores.map(|rest| format!("\n{} at rest", significant(rest)));
+    Some(format!("{}{}", significant(cost.cores?), rest.unwrap_or_default()))
+}
+
+/// A row for each process that any of the systems has, the busiest first.
+fn processes(columns: &[Column<'_>]) -> Table {
+    let mut table =
+        by_system("CPU time and bytes for each acknowledged operation, by process", columns);
+    let shares = |step: &StepMeasurements| {
+        let ok = step.ops.as_ref().map_or(0, |ops| ops.ok);
+        let cost = step.cost.as_ref().filter(|_| ok > 0);
+        (cost.map(|cost| cost.processes.clone()).unwrap_or_default(), ok)
+    };
+    let all: Vec<_> = columns.iter().map(|(_, step)| shares(step)).collect();
+    let mut names: Vec<&str> = all.iter().flat_map(|(of, _)| of).map(|s| s.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let found = |of: &(Vec<Share>, u64), name: &str| {
+        of.0.iter().find(|share| share.name == name).map(|share| (share.clone(), of.1))
+    };
+    let most = |name: &&str| {
+        let each = all.iter().filter_map(|of| found(of, name));
+        std::cmp::Reverse(each.map(|(share, ok)| per(share.cpu, ok)).max())
+    };
+    names.sort_by_key(most);
+    for name in names {
+        let cell = |(share, ok): (Share, u64)| {
+            let written = share.written.map(|n| i64::try_from(n / ok).unwrap_or(i64::MAX));
+            let written = written.map(|each| format!("\n{}", bytes(each))).unwrap_or_default();
+            format!("{}{written}", per(share.cpu, ok))
+        };
+        let cells = all.iter().map(|of| found(of, name).map_or_else(|| "–".to_owned(), cell));
+        table.row(name, cells.collect());
+    }
+    table
+}
+
+/// What of `length` each of `count` took.
+fn per(length: Nanos, count: u64) -> Nanos {
+    Nanos(length.0 / i64::try_from(count).unwrap_or(i64::MAX).max(1))
 }
 
 /// A row for each claim.
@@ -206,9 +262,10 @@ fn difference(pair: &Pair, latency: &LatencyComparison) -> Vec<String> {
         return vec![by, NO_DATA.to_owned(), NO_DATA.to_owned(), none.to_owned()];
     };
     let shown = match found.direction {
+        _ if !pair.conditions.is_empty() => "nothing: the machine\nwas not alike".to_owned(),
         Direction::Slower => format!("{} is slower", pair.b),
         Direction::Faster => format!("{} is faster", pair.b),
-        Direction::NoneShown => "no difference:\nthe interval holds 0".to_owned(),
+        Direction::NoneShown => "nothing: the interval\nholds 0".to_owned(),
     };
     let interval = format!("{} to {}", signed(found.interval.low), signed(found.interval.high));
     let ratio = found.ratio.map(|ratio| match found.ratio_interval {
@@ -220,6 +277,21 @@ fn difference(pair: &Pair, latency: &LatencyComparison) -> Vec<String> {
     vec![by, interval, or_no_data(ratio), shown]
 }
 
+/// Why nothing is said of two systems; none if it is.
+fn unlike(pair: &Pair) -> Option<String> {
+    let each = pair.conditions.iter().map(|c| format!("{}: {} and {}", c.what, c.a, c.b));
+    let each: Vec<_> = each.collect();
+    (!each.is_empty()).then(|| {
+        format!(
+            "The machine was not alike while {} and {} ran ({}): any difference between them may be its doing. \
+             Run them again on a machine that does nothing else.",
+            pair.a,
+            pair.b,
+            each.join("; ")
+        )
+    })
+}
+
 /// `+1.20 ms`.
 fn signed(length: Nanos) -> String {
     if length.0 > 0 { format!("+{length}") } else { length.to_string() }
@@ -229,7 +301,7 @@ fn signed(length: Nanos) -> String {
 fn findings(cell: &CellRecord) -> String {
     let cannot: Vec<_> = cell.differences.iter().map(|name| inability(name)).collect();
     let mut text = match cannot.is_empty() {
-        true => "Declares nothing that it cannot do of what the common interface has.".to_owned(),
+        true => "Declares that it does everything that the common interface has.".to_owned(),
         false => format!("Declares that {}.", cannot.join("; ")),
     };
     match cell.defects.len() {

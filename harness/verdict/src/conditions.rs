@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kab_evidence::record::{Pressure, RunRecord};
+use kab_evidence::record::{CellRecord, Pressure, RunRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,7 @@ pub fn differing(a: &RunRecord, b: &RunRecord) -> Vec<Differing> {
     found.extend(programs(a, b));
     for cell in &a.cells {
         if let Some(other) = b.cells.iter().find(|other| other.id == cell.id) {
+            found.extend(built(cell, other));
             let during = format!(" during {}", cell.id);
             found.extend(machine(cell.pressure.as_ref(), other.pressure.as_ref(), &during));
         }
@@ -125,6 +126,28 @@ fn programs(a: &RunRecord, b: &RunRecord) -> Vec<Differing> {
         })
     });
     pairs.collect()
+}
+
+/// With which defects a system was built, and what it was set to; as far as
+/// both records say, which older ones do not.
+fn built(a: &CellRecord, b: &CellRecord) -> Vec<Differing> {
+    let mut found = Vec::new();
+    let mut hold = |what: String, a: Option<&String>, b: Option<&String>| {
+        if a != b {
+            let [a, b] = [a, b].map(|value| value.cloned().unwrap_or_else(|| "none".to_owned()));
+            found.push(Differing { what, a, b });
+        }
+    };
+    let [with_a, with_b] = [a, b].map(|cell| listed(&cell.defects));
+    let says = |cell: &CellRecord| !(cell.defects.is_empty() && cell.differences.is_empty());
+    if says(a) == says(b) {
+        hold(format!("defects of {}", a.id), Some(&with_a), Some(&with_b));
+    }
+    let names = a.settings.keys().chain(b.settings.keys()).collect::<BTreeSet<_>>();
+    for name in names.into_iter().filter(|_| !a.settings.is_empty() && !b.settings.is_empty()) {
+        hold(format!("{name} of {}", a.id), a.settings.get(name), b.settings.get(name));
+    }
+    found
 }
 
 /// What the machine did beside two cells; `during` says which, if need be.

@@ -16,7 +16,8 @@ const HOW: &str = "The cells ran one after the other on the same machine and by 
     of its own. CPU time is that of every process of a system, servers and apps, over the time of the step; what it \
     takes at rest, and kab's reading of its metrics, are in it. Bytes are what its servers handed to the disk in that \
     time, in whole pages, as the kernel counts them; what the apps write is kab's own evidence and is left out. What a \
-    server puts off until after the step, such as a database's checkpoint, is in neither. Each difference is tested at \
+    server puts off until after the step, such as a database's checkpoint, is in neither. How much \
+    the two vary, only several runs would show. Each difference is tested at \
     the 5 % level: about 1 of 20 is shown by chance alone.";
 
 /// The systems of one step side by side.

@@ -5,14 +5,15 @@ use crate::page::{Page, Table};
 /// The numbers of the systems on `page`, in columns; empty where there is but
 /// one system.
 pub fn side_by_side(page: &Page) -> String {
-    let tables = page.systems.iter().map(|of| format!("{}\n\n{}", of.title, text(&of.numbers)));
+    let sections = page.systems.iter();
+    let tables = sections.map(|of| format!("{}\n\n{}", plain(&of.title), text(&of.numbers)));
     tables.collect::<Vec<_>>().join("\n")
 }
 
 /// `table` with its columns under each other; a second line of a cell is on the
 /// line below it.
 fn text(table: &Table) -> String {
-    let mut lines: Vec<Vec<String>> = vec![table.head.clone()];
+    let mut lines: Vec<Vec<String>> = vec![table.head.iter().map(|head| plain(head)).collect()];
     for row in &table.rows {
         let cells: Vec<Vec<&str>> = std::iter::once(row.name.as_str())
             .chain(row.cells.iter().map(String::as_str))
@@ -20,7 +21,7 @@ fn text(table: &Table) -> String {
             .collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or(1);
         for line in 0..height {
-            let part = |cell: &Vec<&str>| cell.get(line).copied().unwrap_or_default().to_owned();
+            let part = |cell: &Vec<&str>| plain(cell.get(line).copied().unwrap_or_default());
             lines.push(cells.iter().map(part).collect());
         }
     }
@@ -42,6 +43,11 @@ fn text(table: &Table) -> String {
     out
 }
 
+/// `text` without anything that a terminal would obey.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,13 +63,16 @@ mod tests {
         let table = Table {
             caption: String::new(),
             head: ["", "naive", "hardened"].map(str::to_owned).into(),
-            rows: vec![row("p99", ["1.00 µs\n0.9 to 2", "no data"]), row("lost", ["0", "10"])],
+            rows: vec![
+                row("p99", ["1.00 µs\n0.9 to 2", "no data"]),
+                row("lo\u{1b}[31mst", ["0", "10"]),
+            ],
         };
         let wanted = [
             "          naive   hardened",
             "p99     1.00 µs    no data",
             "       0.9 to 2",
-            "lost          0         10",
+            "lo[31mst          0         10",
             "",
         ];
         assert_eq!(text(&table), wanted.join("\n"));

@@ -88,10 +88,10 @@ const WORKER: &str = "-worker-";
 /// Whatever is not known to be outside counts: a new part of a system must not
 /// be for nothing.
 fn part(name: &str) -> Part {
-    let begins = |with: &&str| name.starts_with(*with);
-    if OUTSIDE.iter().any(|with| begins(with)) || name.contains(WORKER) {
+    let begins = |with: &[&str]| with.iter().any(|with| name.starts_with(with));
+    if begins(&OUTSIDE) || name.contains(WORKER) {
         Part::Outside
-    } else if SERVERS.iter().any(|with| begins(with)) {
+    } else if begins(&SERVERS) {
         Part::Server
     } else {
         Part::App

@@ -3,6 +3,7 @@
 //! The list of names is the same for every step, so a name that is not on it
 //! is a mistake of the claim, and one that is on it without a value is `no data`.
 
+mod cost;
 mod server;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +11,6 @@ use std::collections::{BTreeMap, HashMap};
 use kab_scenario::model::System;
 
 use crate::capacity::Capacity;
-use crate::cost::Cost;
 use crate::delivery::{Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::inner::{Inner, PARTS};
@@ -141,7 +141,7 @@ impl Paths {
         at.group("stored", step.stored.as_ref(), stored);
         at.group("apiserver", step.apiserver.as_ref(), inner);
         at.group("server", step.servers.as_ref(), server::servers);
-        at.group("cost", step.cost.as_ref(), cost);
+        at.group("cost", step.cost.as_ref(), cost::cost);
         let falls = step.waterfall.as_ref();
         at.chain("waterfall.acknowledgement", falls.map(|w| &w.acknowledgement), &ACKNOWLEDGEMENT);
         at.chain("waterfall.delivery", falls.map(|w| &w.delivery), &DELIVERY);
@@ -258,15 +258,6 @@ fn stored(at: &mut Place<'_>, of: Option<&Stored>) {
     at.count("missing", of.map(|s| s.missing));
     at.count("indeterminatePresent", of.map(|s| s.indeterminate_present));
     at.count("failedPresent", of.map(|s| s.failed_present));
-}
-
-fn cost(at: &mut Place<'_>, of: Option<&Cost>) {
-    at.length("cpu", of.and_then(|c| c.cpu));
-    at.length("cpuPerOp", of.and_then(|c| c.cpu_per_op));
-    at.put("cores", of.and_then(|c| c.cores).map(Value::Cores));
-    at.put("restCores", of.and_then(|c| c.rest_cores).map(Value::Cores));
-    at.bytes("written", of.and_then(|c| c.written));
-    at.bytes("bytesPerOp", of.and_then(|c| c.bytes_per_op));
 }
 
 fn capacity(at: &mut Place<'_>, of: Option<&Capacity>) {

@@ -30,7 +30,7 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
     let versions: Vec<_> = c.versions.iter().map(|(of, v)| format!("{of} {v}")).collect();
     row("versions", versions.join(", "));
     row("kab", record.kab_version.clone());
-    if !c.provider.is_empty() {
+    if !c.provider.is_empty() && c.etcd_members > 0 {
         row("topology", format!("{} etcd, {} kube-apiserver", c.etcd_members, c.apiservers));
         let fsync = if c.fsync && c.host.file_system == "tmpfs" {
             "on, but the lab's data is in memory (tmpfs): no write waits for a disk"
@@ -39,16 +39,14 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
         } else {
             "OFF: an acknowledged write may not survive a power cut"
         };
-        // What the setting says, with what it means here.
-        if c.etcd_members > 0 {
-            row("etcd fsync", fsync.to_owned());
-        }
+        row("etcd fsync", fsync.to_owned());
         row("etcd quota", bytes(c.etcd_quota_bytes));
         if c.apiserver_tracing {
             let on = "on: every request, which costs the apiserver CPU time";
             row("apiserver tracing", on.to_owned());
         }
     }
+    // What is told above with what it means is not told again.
     for (name, value) in c.settings.iter().filter(|(name, _)| *name != "etcd fsync") {
         row(name, value.clone());
     }

@@ -21,10 +21,10 @@ pub(super) fn limits(judged: &Judged) -> Vec<String> {
     if c.provider == "local" {
         limits.push("The load generator, the system under test and the control plane share the processors of one machine; each slows the others.".to_owned());
     }
-    if !c.provider.is_empty() && c.etcd_members <= 1 {
+    if !c.provider.is_empty() && c.etcd_members == 1 {
         limits.push("etcd has one member: nothing here speaks of the cost of a quorum, or of a leader's loss.".to_owned());
     }
-    if !c.provider.is_empty() && !c.fsync {
+    if !c.provider.is_empty() && c.etcd_members > 0 && !c.fsync {
         limits.push("etcd did not wait for the disk: neither write latencies nor durability are those of production.".to_owned());
     }
     limits

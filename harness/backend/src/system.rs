@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::defect::Defects;
+use crate::store::Difference;
 
 /// A system on trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,6 +52,27 @@ impl Variant {
         match self {
             Self::Naive => Defects::all(),
             Self::Hardened | Self::HardenedPolicy | Self::Conventional => Defects::none(),
+        }
+    }
+
+    /// What it cannot do of what the interface to a store has: what its store
+    /// declares, and what the conformance suite holds it to.
+    pub fn differences(self) -> Vec<Difference> {
+        use Difference::{
+            NoPage, NoPrecondition, NoQuery, NoRules, NoTransaction, OneRefusal, PositionsExpire,
+        };
+        match self {
+            Self::Naive => vec![
+                NoTransaction,
+                NoQuery,
+                NoPage,
+                NoPrecondition,
+                OneRefusal,
+                NoRules,
+                PositionsExpire,
+            ],
+            Self::Hardened | Self::HardenedPolicy => vec![NoTransaction, PositionsExpire],
+            Self::Conventional => Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use kab_evidence::clock::Mono;
 use kab_evidence::folder::CellFolder;
 use kab_evidence::jsonl::{self, JsonlError};
 use kab_evidence::ledger::OpRecord;
-use kab_evidence::record::{CellRecord, StepRecord, Validity};
+use kab_evidence::record::{CellRecord, StepRecord};
 use kab_verdict::{CellMeasurements, StepMeasurements};
 
 use crate::machine::MachineLoad;
@@ -75,13 +75,7 @@ fn cell(scheduled: u64) -> CellRecord {
     CellRecord {
         id: STEP.to_owned(),
         system: "null".to_owned(),
-        axes: Default::default(),
         steps: vec![step],
-        pressure: None,
-        evidence: None,
-        part: 0,
-        lost: Vec::new(),
-        tracing: None,
-        validity: Validity::default(),
+        ..CellRecord::default()
     }
 }

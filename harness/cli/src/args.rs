@@ -16,6 +16,7 @@ Examples:
   kab list
   kab run quickstart
   kab run quickstart --dry-run
+  kab run quickstart --system naive,hardened,conventional
   kab run quickstart --set steps.write.load.rate=80/s --out reports/fast
   kab report reports/fast
   kab compare reports/slow reports/fast
@@ -114,6 +115,7 @@ pub struct List {
 #[command(
     after_help = "The run folder's path is the last line of stdout; progress goes to stderr.\n\nExamples:\n  \
                   kab run quickstart\n  kab run ./my-scenario.yaml --seed 7\n  \
+                  kab run quickstart --system naive,hardened,conventional\n  \
                   kab run quickstart --set steps.write.load.duration=60s --set cluster.etcd.fsync=false"
 )]
 pub struct Run {
@@ -128,6 +130,10 @@ pub struct Run {
     /// Seed of everything random. By default it is drawn anew, and recorded.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Which systems to try, side by side in one report. By default as the
+    /// scenario says.
+    #[arg(long = "system", value_name = "NAME", value_delimiter = ',')]
+    pub systems: Vec<String>,
     /// How many processes share each load. By default as the scenario says.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub workers: Option<u32>,

@@ -1,5 +1,7 @@
 //! The run record: what was asked, under which conditions, and what came of it.
 
+mod merge;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -123,7 +125,7 @@ impl Validity {
 }
 
 /// One system under one combination of the matrix.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CellRecord {
     /// Names its folder under `cells/`: the system, then the axes.
@@ -134,6 +136,17 @@ pub struct CellRecord {
     pub part: u32,
     /// The system under test.
     pub system: String,
+    /// What the system was built with of the origin's defects, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defects: Vec<String>,
+    /// What the system declares that it cannot do, of what the common interface
+    /// has, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
+    /// What the system and its servers were set to, by name, where it bears
+    /// upon a comparison: durability, pools, replicas.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// Value of each matrix axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub axes: BTreeMap<String, serde_json::Value>,
@@ -245,6 +258,10 @@ pub struct Conditions {
     pub command_lines: BTreeMap<String, Vec<String>>,
     /// The programs that were run.
     pub assets: Vec<AssetRecord>,
+    /// What else the servers were set to, by name, such as a database's
+    /// durability or the size of a pool; of cells that differ, every value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The machine.
     pub host: HostRecord,
     /// Whether the apiserver traced every request, which costs it CPU time.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use kab_evidence::event::Event;
 use kab_evidence::record::{RunRecord, SchemaVersion};
 use kab_scenario::model::{Claim, System};
+use kab_verdict::side_by_side::SideBySide;
 use kab_verdict::{CellMeasurements, Judged};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -26,6 +27,9 @@ pub struct Document<'a> {
     pub record: Cow<'a, RunRecord>,
     /// What was measured in each cell, in the order of the record.
     pub measurements: Cow<'a, [CellMeasurements]>,
+    /// The systems held against each other, by step; none where there is but one.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub side_by_side: Cow<'a, [SideBySide]>,
     /// The claims that were judged.
     pub claims: Cow<'a, [Claim]>,
     /// What happened to the run itself.
@@ -52,6 +56,7 @@ pub fn json(judged: &Judged) -> Result<String, serde_json::Error> {
         rendered_by: env!("CARGO_PKG_VERSION").into(),
         record: Cow::Borrowed(&judged.record),
         measurements: Cow::Borrowed(&judged.cells),
+        side_by_side: Cow::Borrowed(&judged.side_by_side),
         claims: Cow::Borrowed(&judged.claims),
         events: Cow::Borrowed(&judged.events),
         notes: Cow::Borrowed(&judged.notes),

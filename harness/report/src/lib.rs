@@ -14,6 +14,7 @@
 //! | [`html`] | one self-contained page |
 //! | [`markdown`] | the same in brief |
 //! | [`comparison`] | two runs side by side |
+//! | [`terminal`] | the systems side by side, as text for a terminal |
 //! | [`prose`] | sentences with code in them |
 
 pub mod comparison;
@@ -23,6 +24,7 @@ pub mod markdown;
 pub mod page;
 pub mod plot;
 pub mod prose;
+pub mod terminal;
 
 use std::path::PathBuf;
 
@@ -40,6 +42,8 @@ pub struct Rendered {
     pub markdown: PathBuf,
     /// Everything, for other programs.
     pub json: PathBuf,
+    /// The systems side by side, as text; empty where there is but one.
+    pub side_by_side: String,
 }
 
 /// A report could not be made.
@@ -85,6 +89,7 @@ pub fn write(folder: &RunFolder, judged: Judged) -> Result<Rendered, ReportError
     Ok(Rendered {
         json: put("json", &document::json(&judged)?)?,
         markdown: put("md", &markdown::markdown(&page))?,
+        side_by_side: terminal::side_by_side(&page),
         html: put("html", &html::html(&page)?)?,
         judged,
     })

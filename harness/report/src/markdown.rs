@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::page::{Card, Page, SearchSection, Section, Table};
+use crate::page::{Card, Page, SearchSection, Section, SystemsSection, Table};
 use crate::prose::Part;
 
 /// The page as Markdown.
@@ -31,6 +31,7 @@ fn write(out: &mut String, page: &Page) -> std::fmt::Result {
             reasons.iter().try_for_each(|why| writeln!(out, "- {}: {}", text(of), parts(why)))?;
         }
     }
+    page.systems.iter().try_for_each(|of| systems(out, of))?;
     writeln!(out, "\n## Verdicts\n")?;
     if page.cards.is_empty() {
         writeln!(out, "Nothing was judged.")?;
@@ -68,6 +69,17 @@ fn write(out: &mut String, page: &Page) -> std::fmt::Result {
     pairs(out, &page.input)?;
     writeln!(out, "\n## What this does not show\n")?;
     page.limits.iter().try_for_each(|limit| writeln!(out, "- {}", text(limit)))
+}
+
+fn systems(out: &mut String, of: &SystemsSection) -> std::fmt::Result {
+    writeln!(out, "\n## {}", text(&of.title))?;
+    for of in [&of.numbers, &of.processes, &of.verdicts, &of.differences] {
+        table(out, of)?;
+    }
+    of.unlike.iter().try_for_each(|note| writeln!(out, "\n> {}", text(note)))?;
+    writeln!(out)?;
+    pairs(out, &of.findings)?;
+    writeln!(out, "\n{}", text(&of.how))
 }
 
 fn card(out: &mut String, card: &Card) -> std::fmt::Result {

@@ -11,7 +11,7 @@ use kab_backend::system::{NoSuchSystem, Variant};
 use kab_evidence::event::Happening;
 use kab_evidence::folder::{CellFolder, FolderError};
 use kab_evidence::jsonl::{Health, JsonlError, JsonlWriter};
-use kab_evidence::record::{CellRecord, Conditions, Pressure, RunState, Validity};
+use kab_evidence::record::{CellRecord, Conditions, Pressure, RunState};
 use kab_lab::assets::Assets;
 use kab_lab::keep::{KeepError, LabDir};
 use kab_lab::local::{ComponentSpec, EtcdSpec, LabError, Local, LocalSpec};
@@ -19,6 +19,7 @@ use kab_lab::process::{ProcessError, Supervisor};
 use kab_lab::progress::Progress;
 use kab_scenario::model::Cluster;
 use kab_scenario::plan;
+use serde::Serialize;
 
 use crate::cell::Cell;
 use crate::deaths;
@@ -94,12 +95,7 @@ pub async fn cell(setting: &Setting<'_>, planned: &plan::Cell) -> Result<RunStat
             part: setting.part,
             system: planned.system.to_string(),
             axes: planned.axes.clone(),
-            steps: Vec::new(),
-            pressure: None,
-            evidence: None,
-            lost: Vec::new(),
-            tracing: None,
-            validity: Validity::default(),
+            ..CellRecord::default()
         });
     })?;
     let supervisor = Supervisor::new()?;
@@ -167,6 +163,11 @@ async fn bring_up<'a>(
     ));
     recorder.conditions(conditions)?;
     let variant: Variant = planned.system.to_string().parse()?;
+    let (defects, differences) = (names(&variant.defects()), names(&variant.differences()));
+    recorder.update_cell(|cell| {
+        cell.defects = defects;
+        cell.differences = differences;
+    })?;
     let spec = DeploySpec {
         variant,
         defects: variant.defects(),
@@ -227,6 +228,12 @@ fn local_spec(cluster: &Cluster, folder: &CellFolder) -> LocalSpec {
         tracing: None,
         logs: Some(folder.logs_dir()),
     }
+}
+
+/// The names in `of`, a list of what has names.
+fn names(of: &impl Serialize) -> Vec<String> {
+    let listed = serde_json::to_value(of).and_then(serde_json::from_value);
+    listed.unwrap_or_default()
 }
 
 /// Goes through the steps, until one fails or the run is to stop.
@@ -334,4 +341,29 @@ async fn take_down(
     kept?;
     evidence?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_system_and_what_it_cannot_do_are_written_by_name() {
+        assert_eq!(names(&Variant::Naive.defects()).len(), 15);
+        assert!(names(&Variant::Naive.differences()).contains(&"oneRefusal".to_owned()));
+        assert_eq!(names(&Variant::Hardened.differences()), ["noTransaction", "positionsExpire"]);
+        assert_eq!(names(&Variant::Conventional.defects()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_scenario_format_knows_which_systems_ask_a_webhook() {
+        use kab_backend::system::Admission;
+        use kab_scenario::model::System;
+        let named = |system: System| system.to_string().parse::<Variant>().unwrap();
+        for system in System::ALL {
+            let asks = named(system).admission() == Some(Admission::Webhook);
+            assert_eq!(system.has_webhook(), asks, "{system}");
+        }
+        assert_eq!(System::ALL.len(), Variant::ALL.len());
+    }
 }

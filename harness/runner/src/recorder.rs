@@ -46,11 +46,19 @@ impl Recorder {
         Ok(self.events.check()?)
     }
 
-    /// Notes the conditions of the part under way.
+    /// Adds the conditions of the cell under way to those of the part under
+    /// way: cells of other systems run other servers.
     pub fn conditions(&self, conditions: Conditions) -> Result<(), RecorderError> {
-        self.update(|record| match record.resumed.last_mut() {
-            Some(resumption) => resumption.conditions = Some(conditions),
-            None => record.conditions = conditions,
+        self.update(|record| {
+            if let Some(cell) = record.cells.last_mut() {
+                cell.settings.extend(conditions.settings.clone());
+            }
+            match record.resumed.last_mut() {
+                Some(resumption) => {
+                    resumption.conditions.get_or_insert_default().merge(conditions);
+                }
+                None => record.conditions.merge(conditions),
+            }
         })
     }
 

@@ -241,6 +241,7 @@ fn new_record(request: &Request, nonce: u64) -> RunRecord {
         ended: None,
         conditions: Conditions {
             calibration: request.calibration.clone(),
+            settings: [("build of kab and the apps".to_owned(), build())].into(),
             ..Conditions::default()
         },
         resumed: Vec::new(),
@@ -248,4 +249,14 @@ fn new_record(request: &Request, nonce: u64) -> RunRecord {
         cells: Vec::new(),
         verdicts: Vec::new(),
     }
+}
+
+/// How this program was built, of which the apps are parts: servers that are
+/// not, are optimised always.
+fn build() -> String {
+    match cfg!(debug_assertions) {
+        true => "debug: the apps are slower than those of a release",
+        false => "release",
+    }
+    .to_owned()
 }

@@ -53,7 +53,6 @@ pub fn problems(root: &Node) -> Vec<Problem> {
     problems.extend(unique(items("systems").iter(), "a system"));
     problems.extend(steps.iter().filter_map(|step| step.get("name")).filter_map(unusable));
     problems.extend(order(&StepView::all(steps)));
-    problems.extend(claims.iter().flat_map(|claim| expectations(claim, items("systems"))));
     problems
 }
 
@@ -255,23 +254,6 @@ fn facts(steps: &[Node]) -> Vec<StepFacts<'_>> {
         facts.push(StepFacts { name, verb, delivered, checked: unsure || checked.contains(&name) });
     }
     facts
-}
-
-/// Expectations of systems that are not on trial.
-fn expectations(claim: &Node, systems: &[Node]) -> Vec<Problem> {
-    let listed: Vec<_> = systems.iter().filter_map(Node::text).collect();
-    let expected = claim.get("expect").map(Node::entries).unwrap_or_default();
-    if listed.is_empty() {
-        return Vec::new(); // what is wrong with the systems comes first
-    }
-    let strangers = expected.iter().filter(|(key, _)| !listed.contains(&key.name.as_str()));
-    strangers
-        .map(|(key, _)| {
-            let message = format!("`{}` is not among the systems on trial", key.name);
-            Problem::new(key.place.clone(), message)
-                .maybe_help(suggestion(&key.name, listed.clone()))
-        })
-        .collect()
 }
 
 /// One axis of the matrix, found valid: where it leads and what it sets.

@@ -150,6 +150,19 @@ pub const STEP: Kind = Group(&[
     ),
     ("waterfall", Open),
     ("server", SERVER),
+    ("cost", COST),
+]);
+
+/// What the whole system took, in the step's time: CPU time over all its
+/// processes, and bytes written over its servers. `restCores` is what it takes
+/// while nothing is asked of it: in steps that wait until time has elapsed.
+const COST: Kind = Group(&[
+    ("cpu", Duration),
+    ("cpuPerOp", Duration),
+    ("cores", Double),
+    ("restCores", Double),
+    ("written", Int),
+    ("bytesPerOp", Int),
 ]);
 
 /// The bucket of a server's histogram in which a percentile lies.
@@ -265,6 +278,10 @@ pub fn of_verb(verb: &str) -> Option<Kind> {
 /// What is known about the run as a whole, under `run`.
 pub const RUN: Kind = Group(&[("valid", Bool)]);
 
+/// What is known about the system on trial, under `system`: so that a claim can
+/// ask of a part only where there is one, `!system.webhook || ...`.
+pub const SYSTEM: Kind = Group(&[("webhook", Bool)]);
+
 /// What is known about the machine while the steps ran, under `host`.
 pub const HOST: Kind = Group(&[("foreignCores", Double), ("steal", Double)]);
 
@@ -299,8 +316,8 @@ pub const WATCH: Kind = Group(&[
 ]);
 
 /// The names that are not steps.
-pub const ROOTS: [(&str, Kind); 4] =
-    [("run", RUN), ("host", HOST), ("server", SERVER), ("watch", WATCH)];
+pub const ROOTS: [(&str, Kind); 5] =
+    [("run", RUN), ("system", SYSTEM), ("host", HOST), ("server", SERVER), ("watch", WATCH)];
 
 impl Kind {
     /// What is under `name`.

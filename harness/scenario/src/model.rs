@@ -114,6 +114,23 @@ pub enum System {
     Conventional,
 }
 
+impl System {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::Naive, Self::Hardened, Self::HardenedPolicy, Self::Conventional];
+
+    /// Whether its writes are judged by an admission webhook: where they are
+    /// not, no webhook is to be found on a write's way.
+    pub const fn has_webhook(self) -> bool {
+        matches!(self, Self::Naive | Self::Hardened)
+    }
+
+    /// The system called `name`.
+    pub fn called(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|system| system.to_string() == name)
+    }
+}
+
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use kab_evidence::folder::{FolderError, RunFolder};
 use kab_evidence::join::{Joined, Trace};
 use kab_evidence::jsonl::JsonlError;
+use kab_evidence::record::CellRecord;
 use kab_stats::{Difference, Estimate, Series, Statistic};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -154,15 +155,17 @@ pub fn compare(a: &RunFolder, b: &RunFolder) -> Result<Comparison, CompareError>
     let mut steps = Vec::new();
     for cell in &run_a.cells {
         let Some(other) = run_b.cells.iter().find(|c| c.cell == cell.cell) else { continue };
-        let samples_a = Samples::read(a, &run_a, cell)?;
-        let samples_b = Samples::read(b, &run_b, other)?;
+        let record = |of: &Judged| of.record.cells.iter().find(|c| c.id == cell.cell).cloned();
+        let samples_a = Samples::read(a, record(&run_a).as_ref(), cell)?;
+        let samples_b = Samples::read(b, record(&run_b).as_ref(), other)?;
+        let every = STATISTICS.map(|(name, _)| name);
         for step in &cell.steps {
             let Some(twin) = other.step(&step.name) else { continue };
             steps.push(StepComparison {
                 cell: cell.cell.clone(),
                 step: step.name.clone(),
                 counts: counts(step, twin),
-                latencies: latencies(&samples_a.of(&step.name), &samples_b.of(&step.name)),
+                latencies: latencies(&samples_a.of(&step.name), &samples_b.of(&step.name), &every),
             });
         }
     }
@@ -229,29 +232,28 @@ fn counts(
 }
 
 /// The samples of one cell's steps, read again from its evidence.
-struct Samples {
+pub(crate) struct Samples {
     joined: Joined,
     subscribers: BTreeMap<String, u32>,
 }
 
 /// Samples of each latency, in the order of their intended starts.
-type ByLatency = Vec<(&'static str, Vec<i64>)>;
+pub(crate) type ByLatency = Vec<(&'static str, Vec<i64>)>;
 
 impl Samples {
-    fn read(
+    pub fn read(
         folder: &RunFolder,
-        judged: &Judged,
+        record: Option<&CellRecord>,
         cell: &CellMeasurements,
-    ) -> Result<Self, CompareError> {
+    ) -> Result<Self, JsonlError> {
         let joined = Joined::read(&folder.cell(&cell.cell))?;
-        let record = judged.record.cells.iter().find(|record| record.id == cell.cell);
         let listening = |name: &str| record.map_or(0, |r| measure::subscribers_before(r, name));
         let names = cell.steps.iter().map(|step| step.name.clone());
         let subscribers = names.map(|name| (name.clone(), listening(&name))).collect();
         Ok(Self { joined, subscribers })
     }
 
-    fn of(&self, step: &str) -> ByLatency {
+    pub fn of(&self, step: &str) -> ByLatency {
         let index = self.joined.steps.iter().position(|known| known == step);
         let own = |trace: &&Trace| Some(usize::from(trace.step)) == index;
         let mut due: Vec<&Trace> = self.joined.traces.iter().filter(own).collect();
@@ -268,12 +270,12 @@ impl Samples {
     }
 }
 
-/// Every statistic of every latency that both runs have.
-fn latencies(a: &ByLatency, b: &ByLatency) -> Vec<LatencyComparison> {
+/// The statistics `wanted` of every latency that both have.
+pub(crate) fn latencies(a: &ByLatency, b: &ByLatency, wanted: &[&str]) -> Vec<LatencyComparison> {
     let mut all = Vec::new();
     for ((latency, a), (_, b)) in a.iter().zip(b) {
         let (a, b) = (Series::new(a), Series::new(b));
-        for (name, statistic) in STATISTICS {
+        for (name, statistic) in STATISTICS.into_iter().filter(|(name, _)| wanted.contains(name)) {
             all.extend(latency_of(&a, &b, statistic).map(|(a, b, difference)| LatencyComparison {
                 latency: (*latency).to_owned(),
                 statistic: name.to_owned(),

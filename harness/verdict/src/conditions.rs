@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kab_evidence::record::{CellRecord, RunRecord};
+use kab_evidence::record::{CellRecord, Pressure, RunRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,9 @@ pub fn differing(a: &RunRecord, b: &RunRecord) -> Vec<Differing> {
     found.extend(programs(a, b));
     for cell in &a.cells {
         if let Some(other) = b.cells.iter().find(|other| other.id == cell.id) {
-            found.extend(machine(cell, other));
+            found.extend(built(cell, other));
+            let during = format!(" during {}", cell.id);
+            found.extend(machine(cell.pressure.as_ref(), other.pressure.as_ref(), &during));
         }
     }
     found
@@ -126,28 +128,50 @@ fn programs(a: &RunRecord, b: &RunRecord) -> Vec<Differing> {
     pairs.collect()
 }
 
-/// What the machine did beside the run.
-fn machine(a: &CellRecord, b: &CellRecord) -> Vec<Differing> {
+/// With which defects a system was built, and what it was set to; as far as
+/// both records say, which older ones do not.
+fn built(a: &CellRecord, b: &CellRecord) -> Vec<Differing> {
     let mut found = Vec::new();
-    let (Some(of_a), Some(of_b)) = (&a.pressure, &b.pressure) else {
-        if a.pressure.is_some() != b.pressure.is_some() {
+    let mut hold = |what: String, a: Option<&String>, b: Option<&String>| {
+        if a != b {
+            let [a, b] = [a, b].map(|value| value.cloned().unwrap_or_else(|| "none".to_owned()));
+            found.push(Differing { what, a, b });
+        }
+    };
+    let [with_a, with_b] = [a, b].map(|cell| listed(&cell.defects));
+    let says = |cell: &CellRecord| !(cell.defects.is_empty() && cell.differences.is_empty());
+    if says(a) == says(b) {
+        hold(format!("defects of {}", a.id), Some(&with_a), Some(&with_b));
+    }
+    let names = a.settings.keys().chain(b.settings.keys()).collect::<BTreeSet<_>>();
+    for name in names.into_iter().filter(|_| !a.settings.is_empty() && !b.settings.is_empty()) {
+        hold(format!("{name} of {}", a.id), a.settings.get(name), b.settings.get(name));
+    }
+    found
+}
+
+/// What the machine did beside two cells; `during` says which, if need be.
+pub(crate) fn machine(a: Option<&Pressure>, b: Option<&Pressure>, during: &str) -> Vec<Differing> {
+    let mut found = Vec::new();
+    let (Some(of_a), Some(of_b)) = (a, b) else {
+        if a.is_some() != b.is_some() {
             let known = |there: bool| if there { "known" } else { "no data" }.to_owned();
             found.push(Differing {
-                what: format!("what the machine did during {}", a.id),
-                a: known(a.pressure.is_some()),
-                b: known(b.pressure.is_some()),
+                what: format!("what the machine did{during}"),
+                a: known(a.is_some()),
+                b: known(b.is_some()),
             });
         }
         return found;
     };
-    let cores = [of_a, of_b].map(|p| p.foreign_cores());
+    let cores = [of_a, of_b].map(Pressure::foreign_cores);
     if (cores[0] - cores[1]).abs() >= CORES {
         let [a_cores, b_cores] = cores.map(significant);
-        let what = format!("processors busy with anything else during {}", a.id);
+        let what = format!("processors busy with anything else{during}");
         found.push(Differing { what, a: a_cores, b: b_cores });
     }
     if (of_a.steal - of_b.steal).abs() >= STEAL {
-        let what = format!("time taken by the hypervisor (steal) during {}", a.id);
+        let what = format!("time taken by the hypervisor (steal){during}");
         found.push(Differing { what, a: percent(of_a.steal), b: percent(of_b.steal) });
     }
     found

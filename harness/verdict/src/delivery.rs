@@ -42,8 +42,9 @@ pub struct Coverage {
     /// The gateway's; none if the writes did not go through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<f64>,
-    /// The webhook's.
-    pub webhook: f64,
+    /// The webhook's; none if the system judges its writes without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<f64>,
     /// An informer's; none without subscribers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub informer: Option<f64>,
@@ -129,11 +130,13 @@ fn heard_by(trace: &Trace) -> u32 {
 }
 
 /// How much could be joined; none if no write was acknowledged. Of writes that
-/// went `directly` to the apiserver, no gateway is to be expected.
+/// went `directly` to the apiserver, no gateway is to be expected, and where
+/// the system has no `hook`, no webhook.
 pub(crate) fn coverage<'a>(
     traces: impl Iterator<Item = &'a Trace>,
     subscribers: u32,
     directly: bool,
+    hook: bool,
 ) -> Option<Coverage> {
     let listened = subscribers > 0;
     let [mut n, mut gateway, mut webhook, mut informer, mut delivery, mut complete] = [0u64; 6];
@@ -144,7 +147,7 @@ pub(crate) fn coverage<'a>(
         };
         n += 1;
         let request = (found(trace.gateway.is_some(), &mut gateway) || directly)
-            & found(trace.webhook.is_some(), &mut webhook);
+            & (found(trace.webhook.is_some(), &mut webhook) || !hook);
         let notice = found(trace.seen.is_some(), &mut informer)
             & found(heard_by(trace) == subscribers, &mut delivery);
         complete += u64::from(request && (notice || !listened));
@@ -152,7 +155,7 @@ pub(crate) fn coverage<'a>(
     let share = |count: u64| count as f64 / n as f64;
     (n > 0).then(|| Coverage {
         gateway: (!directly).then(|| share(gateway)),
-        webhook: share(webhook),
+        webhook: hook.then(|| share(webhook)),
         informer: listened.then(|| share(informer)),
         delivery: listened.then(|| share(delivery)),
         complete: share(complete),

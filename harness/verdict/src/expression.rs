@@ -70,7 +70,8 @@ impl Expression {
     /// Whether anything that it reads was measured. An expression for which
     /// this is not so, such as `true`, shows nothing, whatever it evaluates to.
     pub fn sees(&self, paths: &Paths) -> bool {
-        let of_steps = self.reads.iter().filter(|path| !path.starts_with("run."));
+        let given = |path: &&String| ["run.", "system."].iter().any(|of| path.starts_with(of));
+        let of_steps = self.reads.iter().filter(|path| !given(path));
         of_steps.into_iter().any(|path| paths.get(path).is_some() || paths.groups(path))
     }
 

@@ -11,6 +11,7 @@ use crate::claim::judge_claim;
 use crate::measure::CellMeasurements;
 use crate::remarks::remarks;
 use crate::resumed;
+use crate::side_by_side::{SideBySide, side_by_side};
 use crate::validity::{cell_doubts, doubt, missing_evidence, run_doubts};
 
 /// A run, judged.
@@ -26,6 +27,8 @@ pub struct Judged {
     pub events: Vec<Event>,
     /// What a reader should know of this judgement, in sentences.
     pub notes: Vec<String>,
+    /// The systems held against each other, by step; none where there is but one.
+    pub side_by_side: Vec<SideBySide>,
 }
 
 /// A run could not be judged.
@@ -101,7 +104,11 @@ fn judge_with(
 
     let mut cells = Vec::with_capacity(record.cells.len());
     for index in 0..record.cells.len() {
-        let (measured, unreadable) = measure(folder, &record.cells[index]);
+        let (mut measured, unreadable) = measure(folder, &record.cells[index]);
+        let conditions = record.conditions_of(record.cells[index].part);
+        if conditions.is_some_and(|known| known.host.file_system == "tmpfs") {
+            measured.in_memory();
+        }
         record.cells[index].validity = Validity::default();
         let mut doubts = cell_doubts(&record, index, &measured, &events);
         doubts
@@ -120,7 +127,8 @@ fn judge_with(
         .collect();
     let mut notes = resumed::notes(&record);
     notes.extend(remarks(&record, &cells));
-    Ok(Judged { record, cells, claims: claims.to_vec(), events, notes })
+    let side_by_side = side_by_side(folder, &record, &cells);
+    Ok(Judged { record, cells, claims: claims.to_vec(), events, notes, side_by_side })
 }
 
 fn measure(folder: &RunFolder, cell: &CellRecord) -> (CellMeasurements, Option<String>) {

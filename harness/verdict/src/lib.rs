@@ -18,6 +18,7 @@
 //! | [`inner`] | where it goes inside the apiserver, by its own spans |
 //! | [`timeline`] | the same over the time of the step, for plots |
 //! | [`server`] | what the apiserver and etcd did meanwhile |
+//! | [`cost`] | what the whole system took for its work |
 //! | [`path`](mod@path) | every measurement by the name that claims use |
 //! | [`expression`] | a claim's CEL expression, and what it reads |
 //! | [`objective`] | what one probe of a search says |
@@ -26,6 +27,7 @@
 //! | `remarks` | what a reader must know before the numbers |
 //! | `resumed` | what a reader must know of a run that was resumed |
 //! | [`compare`](mod@compare) | two runs held against each other |
+//! | [`mod@side_by_side`] | the systems of one run held against each other |
 //! | [`conditions`] | where the conditions of two runs differ |
 //! | [`validity`] | what forbids to judge at all |
 //! | [`mod@judge`] | a whole run, from its folder |
@@ -34,6 +36,7 @@ pub mod capacity;
 pub mod claim;
 pub mod compare;
 pub mod conditions;
+pub mod cost;
 pub mod delivery;
 pub mod distribution;
 pub mod expression;
@@ -48,6 +51,7 @@ mod phrase;
 mod remarks;
 mod resumed;
 pub mod server;
+pub mod side_by_side;
 pub mod stored;
 pub mod timeline;
 pub mod validity;

@@ -7,10 +7,12 @@ use kab_evidence::folder::CellFolder;
 use kab_evidence::join::{Joined, OpIndex, Trace, read_store};
 use kab_evidence::jsonl::JsonlError;
 use kab_evidence::record::{CellRecord, Pressure, StepRecord};
+use kab_scenario::model::System;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capacity::{self, Capacity};
+use crate::cost::{self, Cost};
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::inner::{Inner, inner};
@@ -121,6 +123,9 @@ pub struct StepMeasurements {
     /// What the servers did meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub servers: Option<Servers>,
+    /// What the whole system took for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// What a search found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
@@ -194,10 +199,13 @@ impl CellMeasurements {
     /// Adds what `series` say of the servers, in each step and over all.
     pub fn add_servers(&mut self, cell: &CellRecord, series: &AllSeries) {
         let ok = |step: &StepMeasurements| step.ops.as_ref().map_or(0, |ops| ops.ok);
+        let rest_cores = cost::at_rest(series, cell);
         for step in &mut self.steps {
             let Some(ran) = cell.steps.iter().find(|ran| ran.name == step.name) else { continue };
             let Some(ended) = ran.ended else { continue };
             step.servers = servers(series, ran.started, ended, ok(step));
+            let cost = cost::cost(series, ran.started, ended, ok(step));
+            step.cost = cost.map(|cost| Cost { rest_cores, ..cost });
         }
         // Without an end to the last step, there is none to measure to.
         let ends: Option<Vec<_>> = cell.steps.iter().map(|step| step.ended).collect();
@@ -207,6 +215,11 @@ impl CellMeasurements {
             self.servers = servers(series, first.started, end, all);
         }
         self.servers_over_time = over_time(series, cell);
+    }
+
+    /// Forgets what was written to the disk: the data were in memory.
+    pub(crate) fn in_memory(&mut self) {
+        self.steps.iter_mut().filter_map(|step| step.cost.as_mut()).for_each(Cost::in_memory);
     }
 
     /// The step called `name`.
@@ -249,10 +262,13 @@ pub(crate) fn measure(
         let of = step.results.get("stored").and_then(serde_json::Value::as_str);
         step.verb == "check" && step.ended.is_some() && of == Some(name)
     });
+    // A system that is not known is expected to have every part.
+    let hook = System::called(&cell.system).is_none_or(System::has_webhook);
     // Of a million traces each half takes a second.
     let (waterfall, of_ledger) = std::thread::scope(|scope| {
-        let falls = scope.spawn(|| index.map(|_| waterfall(traces.clone(), directly(step))));
-        let of_ledger = measure_ledger(name, step, joined, traces.clone(), subscribers);
+        let falls = scope.spawn(|| index.map(|_| waterfall(traces.clone(), directly(step), hook)));
+        let audience = Audience { subscribers, hook };
+        let of_ledger = measure_ledger(name, step, joined, traces.clone(), audience);
         let falls = falls.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (falls, of_ledger)
     });
@@ -270,13 +286,20 @@ fn directly(step: Option<&StepRecord>) -> bool {
     step.and_then(|step| step.results.get("via")).is_some_and(|via| via == "apiserver")
 }
 
+/// Who is to be expected on a write's way, beside the gateway.
+#[derive(Clone, Copy)]
+struct Audience {
+    subscribers: u32,
+    hook: bool,
+}
+
 /// Everything but where the time goes and what the store holds.
 fn measure_ledger<'a>(
     name: &str,
     step: Option<&StepRecord>,
     joined: &Joined,
     traces: impl Iterator<Item = &'a Trace> + Clone,
-    subscribers: u32,
+    Audience { subscribers, hook }: Audience,
 ) -> StepMeasurements {
     // The ledger is in the order in which operations ended; what depends on
     // its neighbours is wanted in the order in which they were due.
@@ -298,7 +321,7 @@ fn measure_ledger<'a>(
         service,
         lateness: outcome::lateness_of(traces.clone()),
         delivery,
-        coverage: delivery::coverage(traces.clone(), subscribers, directly(step)),
+        coverage: delivery::coverage(traces.clone(), subscribers, directly(step), hook),
         timeline: timeline(traces, &distributions),
         ..StepMeasurements::default()
     }

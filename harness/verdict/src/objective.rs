@@ -4,12 +4,11 @@
 //! through this file, of the same lines of the ledger, so that they cannot
 //! differ in how they count.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kab_evidence::clock::Mono;
 use kab_evidence::join::Joined;
-use kab_evidence::record::{CellRecord, StepRecord, Validity};
+use kab_evidence::record::{CellRecord, StepRecord};
 
 use crate::expression::{Answer, BadExpression, Expression};
 use crate::measure::{StepMeasurements, measure};
@@ -121,18 +120,8 @@ impl Objective {
 /// Measures the probe `name` from the ledger in `joined`: the operations due
 /// from `counted_from` on, of which it scheduled so many.
 pub fn probe(name: &str, counted_from: Mono, scheduled: u64, joined: &Joined) -> StepMeasurements {
-    let cell = CellRecord {
-        id: String::new(),
-        system: String::new(),
-        part: 0,
-        axes: BTreeMap::new(),
-        steps: vec![record(name, counted_from, scheduled)],
-        pressure: None,
-        evidence: None,
-        tracing: None,
-        lost: Vec::new(),
-        validity: Validity::default(),
-    };
+    let cell =
+        CellRecord { steps: vec![record(name, counted_from, scheduled)], ..CellRecord::default() };
     measure(&cell, name, joined, None)
 }
 

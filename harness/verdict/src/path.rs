@@ -3,9 +3,12 @@
 //! The list of names is the same for every step, so a name that is not on it
 //! is a mistake of the claim, and one that is on it without a value is `no data`.
 
+mod cost;
 mod server;
 
 use std::collections::{BTreeMap, HashMap};
+
+use kab_scenario::model::System;
 
 use crate::capacity::Capacity;
 use crate::delivery::{Coverage, Delivery};
@@ -31,6 +34,9 @@ impl Paths {
     pub fn of(cell: &CellMeasurements) -> Self {
         let mut paths = Self::default();
         paths.0.insert("run.valid".into(), Some(Value::Flag(true)));
+        let system = System::called(&cell.system);
+        let webhook = system.map(|system| Value::Flag(system.has_webhook()));
+        paths.0.insert("system.webhook".into(), webhook);
         let host = cell.pressure.as_ref();
         let foreign = host.map(|h| Value::Cores(h.foreign_cores()));
         paths.0.insert("host.foreignCores".into(), foreign);
@@ -135,6 +141,7 @@ impl Paths {
         at.group("stored", step.stored.as_ref(), stored);
         at.group("apiserver", step.apiserver.as_ref(), inner);
         at.group("server", step.servers.as_ref(), server::servers);
+        at.group("cost", step.cost.as_ref(), cost::cost);
         let falls = step.waterfall.as_ref();
         at.chain("waterfall.acknowledgement", falls.map(|w| &w.acknowledgement), &ACKNOWLEDGEMENT);
         at.chain("waterfall.delivery", falls.map(|w| &w.delivery), &DELIVERY);
@@ -239,7 +246,7 @@ fn delivery(at: &mut Place<'_>, of: Option<&Delivery>) {
 
 fn coverage(at: &mut Place<'_>, of: Option<&Coverage>) {
     at.put("gateway", of.and_then(|c| c.gateway).map(Value::Ratio));
-    at.put("webhook", of.map(|c| Value::Ratio(c.webhook)));
+    at.put("webhook", of.and_then(|c| c.webhook).map(Value::Ratio));
     at.put("informer", of.and_then(|c| c.informer).map(Value::Ratio));
     at.put("delivery", of.and_then(|c| c.delivery).map(Value::Ratio));
     at.put("complete", of.map(|c| Value::Ratio(c.complete)));

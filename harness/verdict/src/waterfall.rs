@@ -66,7 +66,8 @@ type Part = (&'static str, fn(&Trace) -> Nanoseconds);
 pub const ACKNOWLEDGEMENT: [&str; 7] =
     ["queue", "toGateway", "gateway", "store", "webhookHop", "rules", "back"];
 
-/// To the first receipt.
+/// To the first receipt. Where there is no webhook, nobody says when the write
+/// came to be judged: then `storeAndWatch` begins in the gateway.
 pub const DELIVERY: [&str; 6] =
     ["queue", "toGateway", "toWebhook", "webhook", "storeAndWatch", "notify"];
 
@@ -93,6 +94,22 @@ fn acknowledgement_parts() -> [Part; 7] {
     ]
 }
 
+/// The same in a system that judges its writes without a webhook.
+fn unhooked_parts() -> [Part; 5] {
+    let [queue, to_gateway, gateway, _, _, _, back] = acknowledgement_parts();
+    let [.., store, _, _, _] = ACKNOWLEDGEMENT;
+    let whole = |t: &Trace| t.gateway.map(|own| own.api.end.signed_since(own.api.start));
+    [queue, to_gateway, gateway, (store, whole), back]
+}
+
+/// To the first receipt in such a system.
+fn unhooked_delivery_parts() -> [Part; 4] {
+    let [queue, to_gateway, _, _, _, notify] = delivery_parts();
+    let [.., store_and_watch, _] = DELIVERY;
+    let seen = |t: &Trace| Some(t.seen?.signed_since(t.gateway?.whole.start));
+    [queue, to_gateway, (store_and_watch, seen), notify]
+}
+
 /// The same without a gateway.
 fn direct_parts() -> [Part; 4] {
     let [queue, _, _, store, webhook_hop, rules, _] = ACKNOWLEDGEMENT;
@@ -110,6 +127,13 @@ fn direct_parts() -> [Part; 4] {
     ]
 }
 
+/// The same without either.
+fn unhooked_direct_parts() -> [Part; 2] {
+    let [queue, ..] = direct_parts();
+    let [.., store, _, _, _] = ACKNOWLEDGEMENT;
+    [queue, (store, |t| Some(t.done?.signed_since(t.sent?)))]
+}
+
 fn delivery_parts() -> [Part; 6] {
     let [queue, to_gateway, to_webhook, webhook, store_and_watch, notify] = DELIVERY;
     [
@@ -123,14 +147,21 @@ fn delivery_parts() -> [Part; 6] {
 }
 
 /// Both chains over `traces`, of writes through the gateway or `directly` to
-/// the apiserver. The direct ones' road to a subscriber has no segments yet.
-pub(crate) fn waterfall<'a, I>(traces: I, directly: bool) -> Waterfall
+/// the apiserver, of a system with or without a `hook`. The direct ones' road to
+/// a subscriber has no segments yet.
+pub(crate) fn waterfall<'a, I>(traces: I, directly: bool, hook: bool) -> Waterfall
 where
     I: Iterator<Item = &'a Trace> + Clone,
 {
     if directly {
-        let acknowledgement = chain(traces, &direct_parts());
-        return Waterfall { acknowledgement, delivery: Chain::default() };
+        let parts = if hook { &direct_parts()[..] } else { &unhooked_direct_parts()[..] };
+        return Waterfall { acknowledgement: chain(traces, parts), delivery: Chain::default() };
+    }
+    if !hook {
+        return Waterfall {
+            acknowledgement: chain(traces.clone(), &unhooked_parts()),
+            delivery: chain(traces, &unhooked_delivery_parts()),
+        };
     }
     Waterfall {
         acknowledgement: chain(traces.clone(), &acknowledgement_parts()),

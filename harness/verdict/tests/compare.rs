@@ -94,6 +94,10 @@ fn conditions_that_differ_are_listed() {
     flags.push("--cert-file=/a/b".into());
     b.record.cells[0].pressure.as_mut().unwrap().busy_cores += 0.5;
     let mut a = Synthetic::noisy(200, 0);
+    for (run, defect, pool) in [(&mut a, "noRetry", "8"), (&mut b, "oneStatus", "16")] {
+        run.record.cells[0].defects = vec![defect.into()];
+        run.record.cells[0].settings = [("pool".to_owned(), pool.to_owned())].into();
+    }
     let flags = a.record.conditions.command_lines.get_mut("etcd").unwrap();
     flags.push("--cert-file=/c/d".into());
     let comparison = compared(a, b);
@@ -107,6 +111,8 @@ fn conditions_that_differ_are_listed() {
             "etcd fsync",
             "kernel",
             "flags of etcd",
+            "defects of naive",
+            "pool of naive",
             "processors busy with anything else during naive"
         ]
     );

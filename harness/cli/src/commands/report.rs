@@ -39,6 +39,9 @@ pub fn conclude(folder: &RunFolder) -> Result<Exit, Failure> {
     for note in &rendered.judged.notes {
         anstream::eprintln!("        note: {note}");
     }
+    if !rendered.side_by_side.is_empty() {
+        anstream::eprintln!("\n{}", rendered.side_by_side);
+    }
     anstream::eprintln!("report: {}", rendered.html.display());
     Ok(match kab_verdict::exit_code(record) {
         0 => Exit::AsExpected,

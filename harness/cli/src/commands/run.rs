@@ -67,15 +67,18 @@ fn prepare(args: &Run) -> Result<Option<(Loaded, Plan)>, Failure> {
     Ok(Some((loaded, plan)))
 }
 
-/// The scenario, with `--workers` set in each of its loads: so that the record
+/// The scenario, with `--system` and `--workers` set in it: so that the record
 /// says it, and whoever resumes the run or runs it again does the same.
 fn load(args: &Run) -> Result<Loaded, Problems> {
-    let loaded = kab_scenario::load(&args.scenario, &args.set)?;
+    let mut sets = args.set.clone();
+    if !args.systems.is_empty() {
+        sets.push(format!("systems=[{}]", args.systems.join(", ")));
+    }
+    let loaded = kab_scenario::load(&args.scenario, &sets)?;
     let Some(workers) = args.workers else { return Ok(loaded) };
     let steps = loaded.scenario.spec.steps.iter();
     let loads = steps.filter(|step| matches!(step.verb, Verb::Load(_)));
-    let more = loads.map(|step| format!("steps.{}.load.workers={workers}", step.name));
-    let sets: Vec<_> = args.set.iter().cloned().chain(more).collect();
+    sets.extend(loads.map(|step| format!("steps.{}.load.workers={workers}", step.name)));
     kab_scenario::load(&args.scenario, &sets)
 }
 

@@ -45,9 +45,13 @@ pub(super) async fn conditions(
         etcd_quota_bytes: plan.spec.etcd.quota_bytes,
         command_lines: lines.collect(),
         assets: command_lines.iter().map(|(asset, _)| AssetRecord::from(*asset)).collect(),
+        settings: BTreeMap::from([(
+            "etcd fsync".to_owned(),
+            if plan.spec.etcd.fsync { "on" } else { "OFF" }.to_owned(),
+        )]),
         host: host(plan.dir),
         apiserver_tracing: plan.spec.tracing.is_some(),
-        calibration: None,
+        ..Conditions::default()
     })
 }
 

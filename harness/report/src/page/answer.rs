@@ -20,16 +20,27 @@ pub(super) fn answer(judged: &Judged) -> (String, &'static str) {
     if open == all {
         return (format!("No verdict was reached. {}", why()).trim().to_owned(), "inconclusive");
     }
-    let statement = |v: &kab_evidence::record::VerdictRecord| {
-        let several = record.cells.len() > 1;
-        let cell = if several { format!(" ({})", v.cell) } else { String::new() };
-        format!("“{}”{cell}", v.statement.trim_end_matches('.'))
+    let several = record.cells.len() > 1;
+    // Each claim once, with the cells of which that is so.
+    let listed = |wanted| {
+        let mut claims: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+        for v in of(wanted) {
+            match claims.iter_mut().find(|(claim, ..)| *claim == v.claim) {
+                Some((.., cells)) => cells.push(&v.cell),
+                None => claims.push((&v.claim, &v.statement, vec![&v.cell])),
+            }
+        }
+        let text = |(_, statement, cells): (&str, &str, Vec<&str>)| {
+            let cells = if several { format!(" ({})", cells.join(", ")) } else { String::new() };
+            format!("“{}”{cells}", statement.trim_end_matches('.'))
+        };
+        claims.into_iter().map(text).collect::<Vec<_>>().join("; ")
     };
-    let listed = |wanted| of(wanted).map(statement).collect::<Vec<_>>().join("; ");
+    let what = if several { "verdicts" } else { "claims" };
     if confirmed == all {
         let text = match all {
             1 => format!("Confirmed: {}.", listed(Verdict::Confirmed)),
-            _ => format!("All {all} claims are confirmed."),
+            _ => format!("All {all} {what} are confirmed."),
         };
         return (text, "confirmed");
     }
@@ -42,7 +53,7 @@ pub(super) fn answer(judged: &Judged) -> (String, &'static str) {
     }
     if confirmed > 0 {
         let verb = if confirmed == 1 { "is" } else { "are" };
-        parts.push(format!("{confirmed} of {all} claims {verb} confirmed"));
+        parts.push(format!("{confirmed} of {all} {what} {verb} confirmed"));
     }
     let mut text = format!("{}.", parts.join(". "));
     if let Some(first) = text.get(..1).map(str::to_uppercase) {

@@ -30,7 +30,7 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
     let versions: Vec<_> = c.versions.iter().map(|(of, v)| format!("{of} {v}")).collect();
     row("versions", versions.join(", "));
     row("kab", record.kab_version.clone());
-    if !c.provider.is_empty() {
+    if !c.provider.is_empty() && c.etcd_members > 0 {
         row("topology", format!("{} etcd, {} kube-apiserver", c.etcd_members, c.apiservers));
         let fsync = if c.fsync && c.host.file_system == "tmpfs" {
             "on, but the lab's data is in memory (tmpfs): no write waits for a disk"
@@ -45,6 +45,10 @@ pub(super) fn conditions(record: &RunRecord) -> Vec<(String, String)> {
             let on = "on: every request, which costs the apiserver CPU time";
             row("apiserver tracing", on.to_owned());
         }
+    }
+    // What is told above with what it means is not told again.
+    for (name, value) in c.settings.iter().filter(|(name, _)| *name != "etcd fsync") {
+        row(name, value.clone());
     }
     let host = &c.host;
     if host.cores > 0 {

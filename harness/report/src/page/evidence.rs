@@ -74,7 +74,7 @@ pub(super) fn coverage<'a>(cells: impl Iterator<Item = CellPair<'a>>) -> Table {
             let Some(found) = &step.coverage else { continue };
             let shares = [
                 (found.gateway, "not asked"),
-                (Some(found.webhook), ""),
+                (found.webhook, "has none"),
                 (found.informer, "nobody listened"),
                 (found.delivery, "nobody listened"),
                 (Some(found.complete), ""),

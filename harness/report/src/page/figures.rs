@@ -1,5 +1,7 @@
 //! Plots with their words, and the tables that belong to them.
 
+use kab_evidence::record::CellRecord;
+use kab_scenario::model::System;
 use kab_verdict::StepMeasurements;
 use kab_verdict::distribution::Summary;
 use kab_verdict::value::{grouped, percent};
@@ -146,24 +148,28 @@ pub(super) fn overtime(step: &StepMeasurements) -> Result<Vec<Figure>, PlotError
 }
 
 /// The two chains of `step`, each with its table.
-pub(super) fn chains(step: &StepMeasurements) -> Result<Vec<(Figure, Table)>, PlotError> {
+pub(super) fn chains(
+    step: &StepMeasurements,
+    cell: &CellRecord,
+) -> Result<Vec<(Figure, Table)>, PlotError> {
     let Some(falls) = &step.waterfall else { return Ok(Vec::new()) };
     let mut chains = Vec::new();
     for (title, chain) in
         [("To the acknowledgement", &falls.acknowledgement), ("To the subscriber", &falls.delivery)]
     {
         if chain.count > 0 {
-            chains.push((bar(title, chain)?, table(title, chain)));
+            let words = Words::of(cell, chain);
+            chains.push((bar(title, chain, words)?, table(title, chain, words)));
         }
     }
     Ok(chains)
 }
 
-fn bar(title: &str, chain: &Chain) -> Result<Figure, PlotError> {
+fn bar(title: &str, chain: &Chain, words: Words) -> Result<Figure, PlotError> {
     let parts: Vec<_> = chain
         .segments
         .iter()
-        .map(|segment| format!("{} {}", words(&segment.name), or_no_data(segment.mean)))
+        .map(|segment| format!("{} {}", words.of_segment(&segment.name), or_no_data(segment.mean)))
         .collect();
     let negative: u64 = chain.segments.iter().map(|segment| segment.negative).sum();
     let contradiction = match negative {
@@ -185,7 +191,7 @@ fn bar(title: &str, chain: &Chain) -> Result<Figure, PlotError> {
     })
 }
 
-fn table(title: &str, chain: &Chain) -> Table {
+fn table(title: &str, chain: &Chain, words: Words) -> Table {
     let mut table =
         Table::new(format!("{title}, by segment"), &["", "p50", "p99", "mean", "share"]);
     let whole = chain.whole.mean.unwrap_or_default().0 as f64;
@@ -200,7 +206,7 @@ fn table(title: &str, chain: &Chain) -> Table {
         vec![or_no_data(segment.p50), p99, or_no_data(segment.mean), share]
     };
     for (segment, number) in chain.segments.iter().zip(1..) {
-        let name = format!("{number} {}", words(&segment.name));
+        let name = format!("{number} {}", words.of_segment(&segment.name));
         let swatch = Some(plot::swatch(&segment.name));
         table.rows.push(Row { swatch, name, cells: cells(segment) });
     }
@@ -208,20 +214,44 @@ fn table(title: &str, chain: &Chain) -> Table {
     table
 }
 
-/// A segment's name in words.
-fn words(segment: &str) -> &str {
-    match segment {
-        "queue" => "waits in the generator",
-        "toGateway" => "to the gateway",
-        "gateway" => "gateway's own work",
-        "store" => "apiserver and etcd",
-        "webhookHop" => "admission webhook, without the rules",
-        "rules" => "business rules",
-        "back" => "back to the client",
-        "toWebhook" => "gateway and apiserver, up to admission",
-        "webhook" => "admission webhook and business rules",
-        "storeAndWatch" => "stored, then seen by the informer",
-        "notify" => "informer tells the subscriber",
-        other => other,
+/// Which words name the segments of a chain.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    /// Whether the entities are rows of a database.
+    rows: bool,
+    /// Whether a webhook is among the segments.
+    hook: bool,
+}
+
+impl Words {
+    fn of(cell: &CellRecord, chain: &Chain) -> Self {
+        let hook = |segment: &Segment| segment.name.to_lowercase().contains("webhook");
+        Self {
+            rows: System::called(&cell.system) == Some(System::Conventional),
+            hook: chain.segments.iter().any(hook),
+        }
+    }
+
+    /// A segment's name in words.
+    fn of_segment(self, segment: &str) -> &str {
+        match (segment, self.rows, self.hook) {
+            ("queue", ..) => "waits in the generator",
+            ("toGateway", ..) => "to the gateway",
+            ("gateway", ..) => "gateway's own work",
+            ("store", true, _) => "database",
+            ("store", false, true) => "apiserver and etcd",
+            ("store", false, false) => "apiserver and etcd, rules included",
+            ("webhookHop", ..) => "admission webhook, without the rules",
+            ("rules", ..) => "business rules",
+            ("back", ..) => "back to the client",
+            ("toWebhook", ..) => "gateway and apiserver, up to admission",
+            ("webhook", ..) => "admission webhook and business rules",
+            ("storeAndWatch", true, _) => "gateway, committed, relayed, then seen by the consumer",
+            ("storeAndWatch", false, true) => "stored, then seen by the informer",
+            ("storeAndWatch", false, false) => "gateway, stored, then seen by the informer",
+            ("notify", true, _) => "consumer tells the subscriber",
+            ("notify", false, _) => "informer tells the subscriber",
+            (other, ..) => other,
+        }
     }
 }

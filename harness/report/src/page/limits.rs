@@ -11,6 +11,9 @@ pub(super) fn limits(judged: &Judged) -> Vec<String> {
         "Lags and segments compare clock readings of processes on one machine (CLOCK_MONOTONIC): they hold no network between machines.".to_owned(),
         "“apiserver and etcd” is what is left of the gateway's request without the webhook: the two are not told apart, and the loopback connections are in it.".to_owned(),
     ];
+    if !judged.side_by_side.is_empty() {
+        limits.push("The systems ran one after the other, each once: a difference between them may be one of what else the machine did. CPU time is counted by the kernel, a process at a time, in ticks; it depends on what else the machine does, and has no interval. Nor has what was written.".to_owned());
+    }
     if judged.cells.iter().any(|cell| cell.watch.is_some()) {
         limits.push("The changes that a watch owed are those of the ledger and those that any watch showed: a removal that no watch showed is not missed. What is pending at the end may have been lost or on its way.".to_owned());
     }
@@ -18,10 +21,10 @@ pub(super) fn limits(judged: &Judged) -> Vec<String> {
     if c.provider == "local" {
         limits.push("The load generator, the system under test and the control plane share the processors of one machine; each slows the others.".to_owned());
     }
-    if !c.provider.is_empty() && c.etcd_members <= 1 {
+    if !c.provider.is_empty() && c.etcd_members == 1 {
         limits.push("etcd has one member: nothing here speaks of the cost of a quorum, or of a leader's loss.".to_owned());
     }
-    if !c.provider.is_empty() && !c.fsync {
+    if !c.provider.is_empty() && c.etcd_members > 0 && !c.fsync {
         limits.push("etcd did not wait for the disk: neither write latencies nor durability are those of production.".to_owned());
     }
     limits

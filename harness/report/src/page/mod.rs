@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod search;
 mod servers;
+mod systems;
 mod verdicts;
 mod watch;
 
@@ -24,6 +25,7 @@ pub use figures::Figure;
 pub use keys::Tile;
 pub use search::SearchSection;
 pub use servers::ServerSection;
+pub use systems::SystemsSection;
 pub use verdicts::Card;
 
 use crate::plot::PlotError;
@@ -49,6 +51,8 @@ pub struct Page {
     pub run: String,
     /// When it began.
     pub began: String,
+    /// Several systems side by side, by step.
+    pub systems: Vec<SystemsSection>,
     /// One for each claim and cell.
     pub cards: Vec<Card>,
     /// Why the numbers may not be used to judge: of what, and why.
@@ -172,7 +176,7 @@ impl Page {
                     composition: keys::composition(step),
                     distribution: figures::distribution(step)?,
                     overtime: figures::overtime(step)?,
-                    chains: figures::chains(step)?,
+                    chains: figures::chains(step, cell)?,
                     inner: inner::inner(step, cell),
                 });
             }
@@ -186,6 +190,7 @@ impl Page {
             tone,
             run: record.run.clone(),
             began: record.clock.wall.to_string(),
+            systems: systems::systems(judged)?,
             cards: verdicts::cards(judged),
             doubts: verdicts::doubts(record),
             notes: judged.notes.clone(),

@@ -64,7 +64,7 @@ fn card(verdict: &VerdictRecord, claim: Option<&Claim>, record: &RunRecord) -> C
 }
 
 /// A sign that needs no colour.
-fn symbol(verdict: Verdict) -> &'static str {
+pub(super) fn symbol(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Confirmed => "✓",
         Verdict::Refuted => "✗",

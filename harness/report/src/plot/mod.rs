@@ -7,6 +7,7 @@
 
 mod bars;
 mod capacity;
+mod dots;
 mod frame;
 mod histogram;
 mod lines;
@@ -16,6 +17,7 @@ mod scale;
 
 pub use bars::{chain, swatch};
 pub use capacity::{Mark, capacity};
+pub use dots::{Dot, dots};
 pub use histogram::histogram;
 pub use lines::{MOST, Unit, line_class, lines};
 pub use overtime::{latency, outcomes};

@@ -25,5 +25,5 @@ pub async fn run(step: &Wait, cell: &mut Cell<'_>) -> Result<StepResults, StepEr
     if missing > 0 {
         cell.warn(format!("{missing} notifications had not arrived after {}", step.at_most));
     }
-    Ok(results([("missing", json!(missing))]))
+    Ok(results([("missing", json!(missing)), ("until", json!(step.until))]))
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use observed::{Between, Observed, observed};
 pub use over_time::{Gap, Line, OverTime, StepSpan, over_time};
-pub use series::{AllSeries, Labels, Reading, Series, Span};
+pub use series::{AllSeries, Labels, Reading, Series, Span, Usage, Used};
 
 use crate::value::Nanos;
 use observed::whole;

@@ -54,6 +54,27 @@ impl Span {
     }
 }
 
+/// What a process used in a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Usage {
+    /// So much.
+    Known(Used),
+    /// It was not there: it had ended before, or began after.
+    Absent,
+    /// It was there, but it ended or began anew in between: what it used since
+    /// it was last read is lost.
+    Unknown,
+}
+
+/// By how much a counter grew, and between which readings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Used {
+    /// By so much.
+    pub grown: f64,
+    /// The readings that stand for beginning and end.
+    pub span: Span,
+}
+
 impl Series {
     /// The reading that holds at `at`.
     pub fn at(&self, at: Mono) -> Option<&Reading> {
@@ -145,6 +166,33 @@ impl AllSeries {
         series.within(span).is_sorted_by(|a, b| a.value <= b.value).then_some(span)
     }
 
+    /// By how much the kernel's counter `metric` of process `of` grew from
+    /// `from` to `to`. A process that began in between had used nothing before.
+    pub fn usage(&self, of: &str, metric: &str, from: Mono, to: Mono) -> Usage {
+        let points = self.get(of, metric).first().map_or(&[][..], |series| &series.points);
+        let before = points.partition_point(|reading| reading.at <= from).checked_sub(1);
+        let after = points.partition_point(|reading| reading.at < to);
+        let begun = points.first().is_some_and(|first| first.at < to);
+        let lived = points.last().is_some_and(|last| last.at > from);
+        if !begun || !lived {
+            return Usage::Absent;
+        }
+        let Some(last) = points.get(after).filter(|last| near(to, last.at)) else {
+            return Usage::Unknown;
+        };
+        let first = before.map(|index| &points[index]);
+        if first.is_some_and(|first| !near(first.at, from)) {
+            return Usage::Unknown;
+        }
+        let read = &points[before.unwrap_or(0)..=after];
+        if !read.is_sorted_by(|a, b| a.value <= b.value) {
+            return Usage::Unknown;
+        }
+        let grown = last.value - first.map_or(0.0, |first| first.value);
+        let span = Span { from: first.map_or(from, |first| first.at), to: last.at };
+        Usage::Known(Used { grown, span })
+    }
+
     /// By how much the counters `metric` of `of` grew together, as far as
     /// `wanted` says. A counter that was not there yet was 0. None if there is
     /// no such metric at all.
@@ -198,6 +246,10 @@ impl AllSeries {
 fn covered(read: &[Mono], from: Mono, to: Mono) -> Option<Span> {
     let first = *read[..read.partition_point(|at| *at <= from)].last()?;
     let last = *read[read.partition_point(|at| *at < to)..].first()?;
-    let close = |a: Mono, b: Mono| b.nanos() - a.nanos() <= SLACK;
-    (close(first, from) && close(to, last)).then_some(Span { from: first, to: last })
+    (near(first, from) && near(to, last)).then_some(Span { from: first, to: last })
+}
+
+/// Whether `b`, which is not before `a`, is close enough to stand for it.
+const fn near(a: Mono, b: Mono) -> bool {
+    b.nanos() - a.nanos() <= SLACK
 }

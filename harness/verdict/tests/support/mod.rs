@@ -6,6 +6,7 @@
 mod record;
 pub mod search;
 pub mod servers;
+pub mod systems;
 
 use std::collections::BTreeMap;
 use std::path::Path;

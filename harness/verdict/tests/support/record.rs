@@ -28,7 +28,6 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
         clock: ClockAnchor { monotonic: at(0), wall: "2026-11-22T10:15:00Z".parse().unwrap() },
         ended: Some(at(61_000_000_000)),
         conditions: Conditions {
-            apiserver_tracing: false,
             fidelity: "Real etcd and kube-apiserver as local processes; one machine, no network between them.".into(),
             provider: "local".into(),
             versions: text(&[("kubernetes", "v1.36.3"), ("etcd", "3.6.8")]),
@@ -50,15 +49,13 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
                 kernel: "Linux 6.12".into(),
                 file_system: "ext4".into(),
             },
-            calibration: None,
+            ..Conditions::default()
         },
         resumed: Vec::new(),
         validity: Validity::default(),
         cells: vec![CellRecord {
             id: CELL.into(),
-            part: 0,
             system: "naive".into(),
-            axes: BTreeMap::new(),
             steps,
             pressure: Some(Pressure {
                 cpu_some: Some(0.12),
@@ -68,10 +65,7 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
                 busy_cores: 1.4,
                 own_cores: 1.2,
             }),
-            evidence: None,
-            lost: Vec::new(),
-            tracing: None,
-            validity: Validity::default(),
+            ..CellRecord::default()
         }],
         verdicts: Vec::new(),
     }

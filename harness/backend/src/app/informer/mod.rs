@@ -1,35 +1,51 @@
 //! The informer: tells one subscriber of every change.
 //!
-//! As the origin's, it handles changes one after the other, in the callback:
-//! fetches the Todo anew, hands a Kubernetes Event to its recorder (which sends
-//! them one after the other beside it, as client-go's does), notifies the
-//! subscriber.
-//! There is no work queue, no retry and no resync (defect 6); of a Todo that
-//! is gone it knows no id (7); if the subscriber does not answer, the process
-//! ends (8); when it starts, everything there is counts as a change (9).
+//! | module | idea |
+//! |---|---|
+//! | [`mirror`] | what is news |
+//! | [`notify`] | how the subscriber is told |
+//! | [`callback`] | the origin's way: one after the other, once (defects 6, 8) |
+//! | [`queue`] | a work queue: again and again, entity beside entity |
+//! | [`dead_letter`] | what becomes of what cannot be delivered |
+//! | [`progress`] | up to where everything has been delivered |
+//! | [`lease`] | which replica notifies, and where the next one goes on |
+//! | [`recorder`] | Kubernetes Events |
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Uri};
-use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use k8s_openapi::jiff::Timestamp;
-use kab_evidence::clock::{self, Mono};
-use kab_evidence::id::{RESOURCE_VERSION, TRACEPARENT};
-use kab_evidence::span::{Change, Span};
-use kube::api::{Api, PostParams};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use k8s_openapi::api::core::v1::Event;
+use kube::Client;
+use kube::api::Api;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
-use super::outbound::{Outbound, root_cause};
-use super::reflector::{Reflector, Seen};
+use super::reflector::{Reading, Reflector, Start};
 use super::spans::Spans;
 use super::watched::Watched;
-use super::{AppError, announce, endpoint, terminated};
+use super::{AppError, announce, terminated};
 use crate::client::connect;
-use crate::defect::Defects;
-use crate::entity::{API_VERSION, KIND, Todo};
+use crate::defect::{Defect, Defects};
+use crate::entity::Todo;
+use crate::kubernetes::objects::definition::has_status;
+
+mod callback;
+mod dead_letter;
+mod lease;
+pub(super) mod mirror;
+mod notify;
+mod progress;
+mod queue;
+mod recorder;
+
+use lease::{Candidate, Held};
+use mirror::Mirror;
+use notify::Notifier;
+use progress::Progress;
 
 /// What an informer needs to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,165 +118,140 @@ pub(crate) fn process_name(subscriber: u32, replica: u32) -> String {
 /// What the Events of informers name as their source.
 pub(crate) const EVENT_SOURCE: &str = "todos-informer";
 
-/// Body of a notification.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Notification<'a> {
-    todo_id: &'a str,
-    /// The origin sends the creation time, whatever the change.
-    issued_at: Option<&'a Time>,
-}
-
-struct Informer {
-    todos: Api<Todo>,
-    recorder: mpsc::UnboundedSender<Event>,
-    outbound: Outbound,
-    notify: Uri,
-    spans: Arc<Spans>,
-}
-
-/// Runs until SIGTERM, or until the subscriber does not answer.
+/// Runs until SIGTERM, or until it cannot go on.
 pub(super) async fn run(config: InformerConfig, spans: Arc<Spans>) -> Result<(), AppError> {
     let client = connect(&config.kubeconfig).await?;
-    let todos = Api::namespaced(client.clone(), &config.namespace);
-    let (changes, mut queue) = mpsc::unbounded_channel();
-    let (established, watching) = oneshot::channel();
+    let stop: Stop = terminated()?.boxed().shared();
     let (recorder, events) = mpsc::unbounded_channel();
-    let informer = Informer {
-        todos: todos.clone(),
-        recorder,
-        outbound: Outbound::new(),
-        notify: endpoint(&config.subscriber_url, "/api/todonotifications")?,
-        spans,
-    };
-    let stop = terminated()?;
-    tokio::spawn(record_all(events, Api::namespaced(client, &config.namespace)));
-    let watched = Watched::open(config.subscriber, &config.namespace)?;
-    tokio::spawn(Reflector::new(todos, changes, established, watched).run());
-    let announced = async {
-        // The sender lives as long as the reflector does.
-        let _ = watching.await;
-        announce(None)?;
-        std::future::pending::<Result<(), AppError>>().await
-    };
-    let handled = async {
-        while let Some(seen) = queue.recv().await {
-            informer.on_change(seen).await?;
-        }
-        Ok(())
-    };
-    tokio::select! {
-        outcome = announced => outcome,
-        outcome = handled => outcome,
-        () = stop => Ok(()),
-    }
+    let recording = Api::namespaced(client.clone(), &config.namespace);
+    let mut beside = JoinSet::new();
+    beside.spawn(recorder::record_all(events, recording));
+    let notifier = Arc::new(Notifier::new(&config, client.clone(), spans)?);
+    let mut informer = Informer { config, client, notifier, recorder, stop, announced: false };
+    if informer.keeps_post() { informer.run_in_turn().await } else { informer.run_alone().await }
+}
+
+/// Resolves when the process is told to end.
+type Stop = Shared<BoxFuture<'static, ()>>;
+
+struct Informer {
+    config: InformerConfig,
+    client: Client,
+    notifier: Arc<Notifier>,
+    recorder: mpsc::UnboundedSender<Event>,
+    stop: Stop,
+    /// Whether it has said that it is ready.
+    announced: bool,
+}
+
+/// Why a session ended.
+enum End {
+    /// The process is told to end.
+    Stopped,
+    /// Another replica may notify now.
+    Lost,
 }
 
 impl Informer {
-    /// The origin's callback.
-    async fn on_change(&self, seen: Seen) -> Result<(), AppError> {
-        let Seen { change, todo, at } = seen;
-        let found = self.fetch(todo.name()).await;
-        if let Some(found) = &found {
-            // The recorder lives as long as the process.
-            let _ = self.recorder.send(event(found, change));
+    fn has(&self, defect: Defect) -> bool {
+        self.config.defects.has(defect)
+    }
+
+    /// Whether it has to remember anything, or to take turns.
+    fn keeps_post(&self) -> bool {
+        !self.has(Defect::ReplayOnStart) || !self.has(Defect::EveryReplicaNotifies)
+    }
+
+    async fn run_alone(&mut self) -> Result<(), AppError> {
+        self.session(Start::Listing, None).await.map(drop)
+    }
+
+    /// Notifies whenever it is its turn.
+    async fn run_in_turn(&mut self) -> Result<(), AppError> {
+        let mut candidate = Candidate::new(&self.config, self.client.clone());
+        loop {
+            let stop = self.stop.clone();
+            let mut held = loop {
+                let outranked = candidate.outranked();
+                tokio::select! {
+                    held = candidate.win() => break held,
+                    () = outranked, if !self.announced => self.announce()?,
+                    () = stop.clone() => return Ok(()),
+                }
+            };
+            let start = match held.delivered() {
+                Some(position) if !self.has(Defect::ReplayOnStart) => Start::After(position),
+                _ => Start::Listing,
+            };
+            let progress = Progress::default();
+            match self.session(start, Some((&mut held, &progress))).await? {
+                End::Stopped => {
+                    held.release(progress.delivered()).await;
+                    return Ok(());
+                }
+                End::Lost => tracing::warn!("the lease is lost: another may notify now"),
+            }
         }
-        // Gone: the origin goes on with an empty Todo.
-        let now = found.unwrap_or_default();
-        let notification = Notification {
-            todo_id: now.uid(),
-            issued_at: now.metadata.creation_timestamp.as_ref(),
+    }
+
+    /// Reads and notifies until something ends it.
+    async fn session(
+        &mut self,
+        start: Start,
+        post: Option<(&mut Held, &Progress)>,
+    ) -> Result<End, AppError> {
+        let todos: Api<Todo> = Api::namespaced(self.client.clone(), &self.config.namespace);
+        let origins = self.has(Defect::NoRetry);
+        let reading = Reading {
+            start,
+            plainly: self.has(Defect::ReplayOnStart),
+            resync: (!origins).then(|| Duration::from_secs(self.config.delivery.resync_s)),
         };
-        let body = serde_json::to_vec(&notification).unwrap_or_default();
-        let headers = trace_headers(&todo);
-        let posted = Mono::now();
-        let answer = self.outbound.post(self.notify.clone(), headers, body).await;
-        self.spans.record(Span::Informer {
-            op: todo.op(),
-            change,
-            uid: todo.uid().to_owned(),
-            rv: todo.revision().to_owned(),
-            seen: at,
-            posted: Some(posted),
-            status: answer.as_ref().ok().map(|(status, _)| status.as_u16()),
-        });
-        match answer {
-            Ok((status, _)) => {
-                tracing::debug!(%status, name = todo.name(), "notified");
-                Ok(())
+        let mirror = Mirror::new(self.has(Defect::ReplayOnStart), has_status(&self.config.defects));
+        let watched = Watched::open(self.config.subscriber, &self.config.namespace)?;
+        let (told, queue) = mpsc::unbounded_channel();
+        let (established, watching) = oneshot::channel();
+        let mut reader = JoinSet::new();
+        reader.spawn(Reflector::new(todos, reading, mirror, told, established, watched).run());
+
+        let unkept = Progress::default();
+        let (held, progress) = post.map_or((None, &unkept), |(held, kept)| (Some(held), kept));
+        let (kept, keeping_began) = watch::channel(held.is_none());
+        let keeping = async {
+            match held {
+                Some(held) => held.keep(progress, &kept).await,
+                None => std::future::pending().await,
             }
-            Err(e) => Err(AppError::SubscriberDown {
-                url: self.notify.to_string(),
-                cause: root_cause(&e),
-            }),
-        }
-    }
-
-    async fn fetch(&self, name: &str) -> Option<Todo> {
-        match self.todos.get(name).await {
-            Ok(todo) => Some(todo),
-            Err(e) => {
-                tracing::warn!(name, cause = root_cause(&e), "the Todo cannot be fetched");
-                None
+        };
+        let (notifier, stop) = (Arc::clone(&self.notifier), self.stop.clone());
+        let recorder = self.recorder.clone();
+        let handling = async {
+            if origins {
+                callback::run(&notifier, &recorder, queue, progress, stop).await
+            } else {
+                queue::run(notifier, recorder, queue, progress, stop).await
             }
+        };
+        let ready = async {
+            // The sender lives as long as the reflector does. What is delivered
+            // is on record from the beginning, or a change could fall between
+            // two replicas.
+            let _ = watching.await;
+            let _ = keeping_began.clone().wait_for(|kept| *kept).await;
+            if !self.announced {
+                self.announce()?;
+            }
+            std::future::pending::<Result<End, AppError>>().await
+        };
+        tokio::select! {
+            outcome = ready => outcome,
+            outcome = handling => outcome.map(|()| End::Stopped),
+            () = keeping => Ok(End::Lost),
         }
     }
-}
 
-/// Sends Events as they come. One that the apiserver refuses is lost.
-async fn record_all(mut recorded: mpsc::UnboundedReceiver<Event>, events: Api<Event>) {
-    while let Some(event) = recorded.recv().await {
-        if let Err(e) = events.create(&PostParams::default(), &event).await {
-            tracing::warn!(cause = root_cause(&e), "the Event cannot be recorded");
-        }
+    fn announce(&mut self) -> Result<(), AppError> {
+        self.announced = true;
+        announce(None)
     }
-}
-
-/// The Event that client-go's recorder would make of a change.
-fn event(todo: &Todo, change: Change) -> Event {
-    let action = match change {
-        Change::Listed => "add",
-        Change::Applied if todo.metadata.generation.is_none_or(|first| first == 1) => "add",
-        Change::Applied => "update",
-        Change::Deleted => "delete",
-    };
-    let now = clock::wall().as_nanosecond();
-    let time = Timestamp::from_nanosecond(now).ok().map(Time);
-    Event {
-        metadata: ObjectMeta {
-            name: Some(format!("{}.{now:x}", todo.name())),
-            namespace: todo.metadata.namespace.clone(),
-            ..ObjectMeta::default()
-        },
-        involved_object: ObjectReference {
-            api_version: Some(API_VERSION.to_owned()),
-            kind: Some(KIND.to_owned()),
-            name: todo.metadata.name.clone(),
-            namespace: todo.metadata.namespace.clone(),
-            uid: todo.metadata.uid.clone(),
-            resource_version: todo.metadata.resource_version.clone(),
-            ..ObjectReference::default()
-        },
-        type_: Some("Normal".to_owned()),
-        reason: Some("Todo CRD changed".to_owned()),
-        message: Some(format!("Todo CRD {} has been {action}", todo.name())),
-        source: Some(EventSource { component: Some(EVENT_SOURCE.to_owned()), host: None }),
-        count: Some(1),
-        first_timestamp: time.clone(),
-        last_timestamp: time,
-        ..Event::default()
-    }
-}
-
-/// What a receipt is joined to the write by.
-fn trace_headers(todo: &Todo) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let traceparent = todo.op().and_then(|op| HeaderValue::from_str(&op.traceparent()).ok());
-    if let Some(traceparent) = traceparent {
-        headers.insert(TRACEPARENT, traceparent);
-    }
-    if let Ok(revision) = HeaderValue::from_str(todo.revision()) {
-        headers.insert(RESOURCE_VERSION, revision);
-    }
-    headers
 }

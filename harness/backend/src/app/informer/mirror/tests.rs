@@ -26,9 +26,9 @@ fn the_first_list_is_news_only_to_one_that_replays() {
     let todos = || vec![todo("a", 1, "x"), todo("b", 2, "x")];
     assert_eq!(Mirror::new(false, true).listed(5, todos()), []);
     let mut replaying = Mirror::new(true, true);
-    for _ in 0..2 {
+    for kind in [Created, Updated] {
         let news = replaying.listed(5, todos());
-        assert_eq!(short(&news), [(Created, "a", 1), (Created, "b", 2)]);
+        assert_eq!(short(&news), [(kind, "a", 1), (kind, "b", 2)]);
     }
 }
 

@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::post;
+use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioExecutor;
 use kab_backend::client::{connect, install_tls_provider};
 use kab_backend::defect::{Defect, Defects};
 use kab_backend::deploy::{DeploySpec, Limits};
+use kab_backend::entity::Todo;
 use kab_backend::kubernetes::Deployed;
 use kab_backend::system::Variant;
 use kab_evidence::id::{OpId, RESOURCE_VERSION, TRACEPARENT};
@@ -29,6 +31,7 @@ use kab_lab::assets::Finder;
 use kab_lab::local::{Local, LocalSpec};
 use kab_lab::process::Supervisor;
 use kab_lab::progress::Silent;
+use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 
@@ -238,6 +241,29 @@ impl Instance {
     pub async fn stop(&self, name: &str) -> kab_lab::process::Ended {
         self.deployed.child(name).unwrap().stop(PATIENCE).await
     }
+}
+
+/// A Todo as an app writes it.
+pub fn todo(name: &str, message: &str, when: &str) -> Todo {
+    let mut todo = Todo::default();
+    todo.metadata.name = Some(name.to_owned());
+    todo.spec = serde_json::json!({ "message": message, "when": when });
+    todo
+}
+
+/// The first object of a kind that there is, or that comes.
+pub async fn first<K>(of: kube::Api<K>) -> K
+where
+    K: kube::Resource<DynamicType = ()>
+        + Clone
+        + serde::de::DeserializeOwned
+        + std::fmt::Debug
+        + Send
+        + 'static,
+{
+    let objects = watcher(of, watcher::Config::default()).applied_objects();
+    let next = tokio::time::timeout(PATIENCE, Box::pin(objects).next()).await;
+    next.expect("there is none").unwrap().unwrap()
 }
 
 pub async fn send(request: http::Request<Full<bytes::Bytes>>) -> (StatusCode, Value) {

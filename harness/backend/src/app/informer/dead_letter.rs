@@ -56,13 +56,9 @@ impl DeadLetters {
         }
         let subscriber = self.notifier.config.subscriber;
         let now = clock::wall().to_string();
+        let message = format!("revision {} was tried {attempts} times: {cause}", todo.revision());
         let status = json!({
-            "conditions": [{
-                "type": format!("Subscriber{subscriber}Told"), "status": "False",
-                "reason": "DeliveryFailed",
-                "message": format!("revision {} was tried {attempts} times: {cause}", todo.revision()),
-                "lastTransitionTime": now,
-            }],
+            "conditions": [self.condition("False", "DeliveryFailed", &message)],
             "deadLetters": [{
                 "subscriber": subscriber, "change": kind, "revision": todo.revision(),
                 "attempts": attempts, "cause": cause, "at": now,
@@ -82,8 +78,19 @@ impl DeadLetters {
         let mut ours = self.is_marked(todo);
         self.letters(|buried| ours |= buried.remove(todo.uid()));
         if ours && seen.news.kind != ChangeKind::Deleted {
-            self.write(todo, json!({})).await;
+            let message = format!("revision {} is delivered", todo.revision());
+            let condition = self.condition("True", "Delivered", &message);
+            self.write(todo, json!({ "conditions": [condition], "deadLetters": [] })).await;
         }
+    }
+
+    /// What is to be seen at once of an entity: whether this subscriber knows it.
+    fn condition(&self, status: &str, reason: &str, message: &str) -> Value {
+        json!({
+            "type": format!("Subscriber{}Told", self.notifier.config.subscriber),
+            "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": clock::wall().to_string(),
+        })
     }
 
     fn letters(&self, act: impl FnOnce(&mut HashSet<String>)) {

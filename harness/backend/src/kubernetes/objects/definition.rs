@@ -141,8 +141,16 @@ fn status() -> Value {
                 "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["subscriber"],
             },
             "lastNotified": {
-                "description": "The last notification that the gateway was given.",
-                "x-kubernetes-preserve-unknown-fields": true,
+                "type": "string", "maxLength": 64,
+                "description": "When the application was last told of it.",
+            },
+            "of": {
+                "type": "object", "description": "Which state of the Todo it was told of.",
+                "required": ["generation", "revision"],
+                "properties": {
+                    "generation": { "type": "integer", "format": "int64" },
+                    "op": text(64), "revision": text(64),
+                },
             },
         },
     })

@@ -40,6 +40,9 @@ pub struct Todo {
     /// `message` and `when`, if whoever wrote it kept to that.
     #[serde(default)]
     pub spec: serde_json::Value,
+    /// What the system's parts say about it, if its definition has a status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<serde_json::Value>,
 }
 
 const fn api_version() -> &'static str {
@@ -57,6 +60,7 @@ impl Default for Todo {
             kind: KIND,
             metadata: ObjectMeta::default(),
             spec: serde_json::Value::Null,
+            status: None,
         }
     }
 }

@@ -87,8 +87,13 @@ struct Reason {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Question<'a> {
     raw: &'a str,
+    /// What it becomes of. (The origin does not ask that: its rules are about
+    /// one state.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_old: Option<&'a str>,
 }
 
 /// What the gateway says. Whatever is not a plain `true` is a no, as in the
@@ -151,7 +156,11 @@ async fn review(State(webhook): State<Arc<Webhook>>, body: Bytes) -> Response {
         }
     };
     let op = writer(&request);
-    let opinion = match webhook.ask(request.object.map_or("", RawValue::get), op).await {
+    let question = Question {
+        raw: request.object.map_or("", RawValue::get),
+        raw_old: request.old_object.map(RawValue::get),
+    };
+    let opinion = match webhook.ask(&question, op).await {
         Ok(opinion) => opinion,
         // The origin panics here and Go's server hangs up: no judgement, no
         // span, and what the apiserver makes of it is its failurePolicy's.
@@ -191,8 +200,8 @@ fn writer(request: &ReviewRequest<'_>) -> Option<OpId> {
 }
 
 impl Webhook {
-    async fn ask(&self, raw: &str, op: Option<OpId>) -> Result<Opinion, String> {
-        let question = serde_json::to_vec(&Question { raw }).map_err(|e| e.to_string())?;
+    async fn ask(&self, question: &Question<'_>, op: Option<OpId>) -> Result<Opinion, String> {
+        let question = serde_json::to_vec(question).map_err(|e| e.to_string())?;
         let mut headers = HeaderMap::new();
         let traceparent = op.and_then(|op| HeaderValue::from_str(&op.traceparent()).ok());
         if let Some(traceparent) = traceparent {

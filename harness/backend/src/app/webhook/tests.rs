@@ -65,6 +65,7 @@ async fn what_the_gateway_finds_valid_is_allowed() {
     // The object's text, in a text.
     let raw: Value = serde_json::from_str(asked["raw"].as_str().unwrap()).unwrap();
     assert_eq!(raw, object);
+    assert_eq!(asked["rawOld"], Value::Null);
 }
 
 #[tokio::test]
@@ -86,8 +87,11 @@ async fn an_earlier_operations_annotation_is_not_this_requests() {
     let yes = || json!({ "valid": true });
     let (.., named) = judge(yes(), &review(todo(first), todo(first))).await;
     assert_eq!(named, None);
-    let (.., named) = judge(yes(), &review(todo(second), todo(first))).await;
+    let (_, _, asked, named) = judge(yes(), &review(todo(second), todo(first))).await;
     assert_eq!(named, Some(second));
+    // A rule may be about both states.
+    let old: Value = serde_json::from_str(asked["rawOld"].as_str().unwrap()).unwrap();
+    assert_eq!(old, todo(first));
     // A delete has no object; the gateway is asked about nothing.
     let (_, answer, asked, named) = judge(yes(), &review(Value::Null, todo(first))).await;
     assert_eq!((named, &asked["raw"]), (None, &json!("")));

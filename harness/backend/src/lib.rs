@@ -5,6 +5,7 @@
 //! | [`entity`] | the one kind of entity, as every part sees it |
 //! | [`client`] | how this workspace talks to an apiserver |
 //! | [`app`] | the apps, each a process of its own |
+//! | [`conformance`] | what every store must do, whatever keeps its entities |
 //! | [`defect`] | what is wrong with the origin, fault by fault |
 //! | [`deploy`] | what it takes to put a system into a cluster |
 //! | [`peer`] | a cluster as the load's own transport reaches it |
@@ -15,6 +16,7 @@
 
 pub mod app;
 pub mod client;
+pub mod conformance;
 pub mod defect;
 pub mod deploy;
 pub mod entity;

@@ -63,10 +63,7 @@ mod tests {
         let table = Table {
             caption: String::new(),
             head: ["", "naive", "hardened"].map(str::to_owned).into(),
-            rows: vec![
-                row("p99", ["1.00 µs\n0.9 to 2", "no data"]),
-                row("lo\u{7}st", ["0", "10"]),
-            ],
+            rows: vec![row("p99", ["1.00 µs\n0.9 to 2", "no data"]), row("lo\u{7}st", ["0", "10"])],
         };
         let wanted = [
             "          naive   hardened",

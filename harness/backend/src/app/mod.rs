@@ -20,7 +20,7 @@ use crate::client::{ClientError, install_tls_provider};
 
 pub mod gateway;
 pub mod informer;
-mod outbound;
+pub(crate) mod outbound;
 mod reflector;
 mod spans;
 mod watched;
@@ -69,6 +69,9 @@ pub enum AppError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The configuration asks for a store that there is none of.
+    #[error("keeping entities in {0} is not something that this gateway can do; use Kubernetes")]
+    NoSuchStore(&'static str),
     /// There is no client for the apiserver.
     #[error(transparent)]
     Client(#[from] ClientError),

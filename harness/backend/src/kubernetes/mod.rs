@@ -13,6 +13,7 @@ use kab_lab::process::{Child, Ended, Supervisor};
 use kube::Client;
 use kube::api::{Api, ListParams};
 
+use crate::app::gateway;
 use crate::app::gateway::messages::NewTodo;
 use crate::app::informer::{self, InformerConfig};
 use crate::deploy::access::grant;
@@ -178,19 +179,10 @@ impl Deployed {
         self.children.iter().find(|child| child.name() == name)
     }
 
-    /// What a client of the gateway can conclude from the status of its answer
-    /// to a write.
-    ///
-    /// The naive gateway answers 400 to every failure, also to those after
-    /// which the write may have been stored: a lost connection, a timeout
-    /// (defect 11). So 400 leaves everything open.
+    /// What a client of the naive gateway can conclude from the status of its
+    /// answer to a write.
     pub const fn classify(status: u16) -> Outcome {
-        match status {
-            200..=299 => Outcome::Ok,
-            // The gateway's router, which comes before any write.
-            404 | 405 | 413 | 414 | 415 | 431 => Outcome::Failed,
-            _ => Outcome::Indeterminate,
-        }
+        gateway::classify(true, status)
     }
 
     /// Path of the gateway that a create is posted to.

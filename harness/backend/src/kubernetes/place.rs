@@ -8,7 +8,7 @@ use kube::Client;
 
 use super::objects::roles;
 use super::{Deployed, admission, ground, manager};
-use crate::app::gateway::GatewayConfig;
+use crate::app::gateway::{GatewayConfig, StoreConfig};
 use crate::app::webhook::WebhookConfig;
 use crate::client::connect;
 use crate::defect::Defect;
@@ -84,8 +84,7 @@ async fn start_gateway(
     kubeconfig: PathBuf,
 ) -> Result<Running, DeployError> {
     let config = GatewayConfig {
-        kubeconfig,
-        namespace: spec.namespace.clone(),
+        store: StoreConfig::Kubernetes { kubeconfig, namespace: spec.namespace.clone() },
         pod_name: "gateway-0".to_owned(),
         listen: crate::app::any_loopback_port(),
         defects: spec.defects.clone(),

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kab_backend::entity::Todo;
+use kab_backend::entity::{Todo, name_of};
 use kab_backend::system::Variant;
 use kab_evidence::id::OpId;
 use kab_evidence::span::Span;
@@ -189,11 +189,12 @@ async fn lists_can_be_filtered_and_unknown_fields_are_not_kept() {
     assert_eq!(found.iter().map(Todo::name).collect::<Vec<_>>(), ["a"]);
 
     // A business code does not change.
-    let mut coded = todo("x-1", "m", WHEN);
+    let name = name_of("Not A Name");
+    let mut coded = todo(&name, "m", WHEN);
     coded.spec["code"] = json!("Not A Name");
     let mut coded = todos.create(&PostParams::default(), &coded).await.unwrap();
     coded.spec["code"] = json!("Another");
-    let refused = todos.replace("x-1", &PostParams::default(), &coded).await.unwrap_err();
+    let refused = todos.replace(&name, &PostParams::default(), &coded).await.unwrap_err();
     assert!(refused.to_string().contains("code: must not be changed"), "{refused}");
 }
 

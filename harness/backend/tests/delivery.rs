@@ -1,6 +1,9 @@
 //! The hardened informer: what is told, to whom, and what becomes of it when
 //! something is in the way.
 
+// Helpers of tests are tests, to everybody but clippy.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use k8s_openapi::api::coordination::v1::Lease;

@@ -1,10 +1,14 @@
 //! The hardened informer: what is told, to whom, and what becomes of it when
 //! something is in the way.
 
+// Helpers of tests are tests, to everybody but clippy.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Event;
+use kab_backend::defect::Defect;
 use kab_backend::entity::Todo;
 use kab_backend::system::Variant;
 use kab_evidence::span::Span;
@@ -116,6 +120,27 @@ async fn what_cannot_be_told_is_a_dead_letter() {
     assert_eq!(todo.status.unwrap()["conditions"][0]["status"], "True");
     instance.stop("informer-0").await;
     assert_eq!(subscriber.untaken(), 0);
+}
+
+/// Also where the definition has no schema: then it has a status all the same.
+#[tokio::test]
+async fn a_dead_letter_needs_no_schema() {
+    let system = Of::variant(Variant::Naive).with(Defect::NoRetry, false).attempts(1);
+    let (instance, subscriber) = with("no-schema", system).await;
+    let todos = instance.todos();
+    for (answer, letters) in [(500, 1), (200, 0)] {
+        subscriber.answer(answer);
+        match letters {
+            1 => drop(instance.make("a").await),
+            _ => drop(instance.change("a", "next").await),
+        }
+        let has = |todo: Option<&Todo>| {
+            let status = todo.and_then(|todo| todo.status.as_ref());
+            status.and_then(|status| status["deadLetters"].as_array()).map(Vec::len)
+                == Some(letters)
+        };
+        wait::await_condition(todos.clone(), "a", has).await.unwrap();
+    }
 }
 
 /// Not defect 8.

@@ -1,6 +1,9 @@
 //! kubectl as a writer: whatever is promised must hold for it too. Where there
 //! is no kubectl, there is nothing to be shown.
 
+// Helpers of tests are tests, to everybody but clippy.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use kab_backend::rules::Broken;

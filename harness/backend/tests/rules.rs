@@ -1,6 +1,9 @@
 //! The business's rules, as each means enforces them: the schema, the webhook,
 //! the policy, and [`judge`], on the same cases, through a real apiserver.
 
+// Helpers of tests are tests, to everybody but clippy.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use kab_backend::defect::Defect;

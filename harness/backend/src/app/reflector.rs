@@ -43,7 +43,7 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) enum Told {
     /// A change.
-    Change(Seen),
+    Change(Box<Seen>),
     /// Every change up to this revision has been told.
     Reached(u64),
 }
@@ -312,7 +312,7 @@ impl Reflector {
     }
 
     fn tell(&self, news: Vec<News>, at: Mono) {
-        let changes = news.into_iter().map(|news| Told::Change(Seen { news, at }));
+        let changes = news.into_iter().map(|news| Told::Change(Box::new(Seen { news, at })));
         for told in changes.chain(self.mirror.position().map(Told::Reached)) {
             // Nobody takes it: the process is about to end.
             let _ = self.out.send(told);

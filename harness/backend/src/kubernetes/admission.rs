@@ -69,7 +69,7 @@ fn annotated(key: &str, value: String) -> Todo {
 ///
 /// Creates without storing (dry run), each with an operation id of its own,
 /// until the webhook's spans show one of them.
-pub(super) async fn await_called(
+pub(crate) async fn await_in_force(
     spec: &DeploySpec,
     client: &Client,
     pid: u32,
@@ -104,7 +104,7 @@ pub(super) async fn await_called(
 
 /// Waits until the policy judges: until a dry run that it must refuse is
 /// refused. And then one that it must not is taken.
-pub(super) async fn await_judged(spec: &DeploySpec, client: &Client) -> Result<(), DeployError> {
+pub(crate) async fn await_judged(spec: &DeploySpec, client: &Client) -> Result<(), DeployError> {
     let todos: Api<Todo> = Api::namespaced(client.clone(), &spec.namespace);
     let dry_run = PostParams { dry_run: true, ..PostParams::default() };
     let forbidden = annotated(PROBE_ANNOTATION, "true".to_owned());

@@ -22,7 +22,7 @@ use crate::deploy::{DeployError, DeploySpec};
 use crate::entity::Todo;
 use objects::roles;
 
-mod admission;
+pub(crate) mod admission;
 mod ground;
 pub(crate) mod objects;
 mod place;

@@ -49,7 +49,7 @@ impl Deployed {
                 let (webhook, authority) = start_webhook(spec, supervisor, gateway_address).await?;
                 let address = webhook.address()?;
                 admission::register(spec, &client, &manager, address, &authority).await?;
-                admission::await_called(spec, &client, webhook.child.pid()).await?;
+                admission::await_in_force(spec, &client, webhook.child.pid()).await?;
                 children.push(webhook.child);
             }
             Some(Admission::Policy) => {

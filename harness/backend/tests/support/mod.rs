@@ -85,6 +85,11 @@ async fn plane(system: &Of) -> Arc<Plane> {
     plane
 }
 
+/// Keeps up the control plane for a system, as long as the answer lives.
+pub async fn keep_up(system: &Of) -> impl Sized + use<> {
+    plane(system).await
+}
+
 /// Which system.
 #[derive(Debug, Clone)]
 pub struct Of {

@@ -75,7 +75,7 @@ impl Candidate {
         async move {
             // The sender lives as long as the candidate.
             if outranked.wait_for(|is| *is).await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -51,7 +51,8 @@ use progress::Progress;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InformerConfig {
-    /// How to reach the apiserver, and as whom.
+    /// How to reach the apiserver, and as whom; left out in a pod.
+    #[serde(default)]
     pub kubeconfig: PathBuf,
     /// Where the entities live.
     pub namespace: String,

@@ -23,7 +23,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// A change in the queue.
 struct Job {
     ticket: Ticket,
-    seen: Seen,
+    seen: Box<Seen>,
 }
 
 /// What delivers one change.

@@ -245,6 +245,10 @@ pub struct Conditions {
     pub command_lines: BTreeMap<String, Vec<String>>,
     /// The programs that were run.
     pub assets: Vec<AssetRecord>,
+    /// What servers say their settings are, by server and name: of those that a
+    /// command line does not tell.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, BTreeMap<String, String>>,
     /// The machine.
     pub host: HostRecord,
     /// Whether the apiserver traced every request, which costs it CPU time.
@@ -254,6 +258,40 @@ pub struct Conditions {
     /// are known; none if it was never calibrated here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+}
+
+impl Conditions {
+    /// Takes in those of another cell of the same run, whose servers may be of
+    /// another kind. What is the same in both is kept once.
+    pub fn take_in(&mut self, other: Self) {
+        for (sentence, more) in
+            [(&mut self.fidelity, other.fidelity), (&mut self.provider, other.provider)]
+        {
+            if sentence.is_empty() {
+                *sentence = more;
+            } else if !sentence.contains(&more) {
+                sentence.push(' ');
+                sentence.push_str(&more);
+            }
+        }
+        self.versions.extend(other.versions);
+        self.command_lines.extend(other.command_lines);
+        self.settings.extend(other.settings);
+        for asset in other.assets {
+            if !self.assets.contains(&asset) {
+                self.assets.push(asset);
+            }
+        }
+        if other.etcd_members > 0 {
+            self.etcd_members = other.etcd_members;
+            self.apiservers = other.apiservers;
+            self.fsync = other.fsync;
+            self.etcd_quota_bytes = other.etcd_quota_bytes;
+            self.apiserver_tracing |= other.apiserver_tracing;
+        }
+        self.host = other.host;
+        self.calibration = other.calibration.or(self.calibration.take());
+    }
 }
 
 /// A program of the lab, and where it came from.

@@ -45,6 +45,7 @@ pub(super) async fn conditions(
         etcd_quota_bytes: plan.spec.etcd.quota_bytes,
         command_lines: lines.collect(),
         assets: command_lines.iter().map(|(asset, _)| AssetRecord::from(*asset)).collect(),
+        settings: BTreeMap::new(),
         host: host(plan.dir),
         apiserver_tracing: plan.spec.tracing.is_some(),
         calibration: None,

@@ -101,7 +101,8 @@ impl State {
         let (drained, draining) = std_mpsc::channel();
         let look_after = || {
             let stdout = process.stdout.take().map(|stdout| Box::new(stdout) as Box<Printed>);
-            let printed = stdout.or_else(|| process.stderr.take().map(|stderr| Box::new(stderr) as _));
+            let printed =
+                stdout.or_else(|| process.stderr.take().map(|stderr| Box::new(stderr) as _));
             if let (Some(printed), Some(log)) = (printed, log) {
                 thread::Builder::new()
                     .name("kab-lines".into())

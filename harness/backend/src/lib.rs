@@ -6,6 +6,7 @@
 //! | [`client`] | how this workspace talks to an apiserver |
 //! | [`app`] | the apps, each a process of its own |
 //! | [`defect`] | what is wrong with the origin, fault by fault |
+//! | [`conventional`] | the one that keeps them in PostgreSQL, and tells by NATS |
 //! | [`deploy`] | what it takes to put a system into a cluster |
 //! | [`peer`] | a cluster as the load's own transport reaches it |
 //! | [`rules`] | what a Todo must be |
@@ -15,6 +16,7 @@
 
 pub mod app;
 pub mod client;
+pub mod conventional;
 pub mod defect;
 pub mod deploy;
 pub mod entity;

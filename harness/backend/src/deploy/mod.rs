@@ -34,7 +34,8 @@ pub(crate) const POLL: Duration = Duration::from_millis(10);
 /// Where a system goes, and what it is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploySpec {
-    /// Kubeconfig of somebody who may do everything.
+    /// Kubeconfig of somebody who may do everything; of no matter to a system
+    /// without a cluster.
     pub kubeconfig: PathBuf,
     /// Which system.
     pub variant: Variant,
@@ -112,6 +113,12 @@ pub enum DeployError {
         /// Which app.
         name: String,
     },
+    /// The database of the conventional system.
+    #[error(transparent)]
+    Conventional(#[from] crate::conventional::ConventionalError),
+    /// The broker of the conventional system.
+    #[error(transparent)]
+    Broker(#[from] crate::conventional::broker::BrokerError),
     /// The spans that show a webhook in force cannot be read.
     #[error("reading spans: {0}")]
     Spans(#[from] kab_evidence::jsonl::JsonlError),

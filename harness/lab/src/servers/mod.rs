@@ -21,6 +21,11 @@ use crate::local::host;
 use crate::process::{Account, Supervisor};
 use crate::progress::Progress;
 
+/// A password that nobody guesses: 32 hexadecimal digits.
+pub fn secret() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
 /// What the servers are to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServersSpec {

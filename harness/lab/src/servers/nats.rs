@@ -80,7 +80,7 @@ impl Nats {
     ) -> Result<Self, ServersError> {
         let home = dir.join("nats");
         fs::create_dir_all(&home).map_err(failed("making", &home))?;
-        let password = format!("{:032x}", rand::random::<u128>());
+        let password = super::secret();
         let file = home.join("nats.conf");
         write_secret(&file, &config(spec, &home.join("jetstream"), &password))?;
         let command_line = vec!["-c".to_owned(), file.display().to_string()];

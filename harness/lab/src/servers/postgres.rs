@@ -87,7 +87,7 @@ impl Postgres {
     ) -> Result<Self, ServersError> {
         let home = room.join("postgres");
         private_folder(&home, account)?;
-        let password = format!("{:032x}", rand::random::<u128>());
+        let password = super::secret();
         let data = init(programs, account, &home, &password, logs, supervisor).await?;
         let log = logs.join("postgres.log");
         let mut tries = 0;

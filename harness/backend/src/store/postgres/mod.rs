@@ -12,7 +12,6 @@ mod rows;
 mod statements;
 mod transaction;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, R
 use futures::stream::BoxStream;
 use kab_evidence::clock::Mono;
 use kab_evidence::id::OpId;
-use serde::{Deserialize, Serialize};
 use tokio_postgres::NoTls;
 
 use super::{Change, Difference, Done, Draft, Entity, Page, Position, Query, Refused, Revision};
@@ -31,7 +29,7 @@ pub(crate) use listening::Listening;
 pub use notes::Note;
 
 /// How many connections a store has, unless somebody says otherwise.
-pub const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+pub const POOL_SIZE: u32 = 16;
 
 /// How long a request waits for a connection of the pool, and for one to be
 /// made, before it is told that there is too much to do.
@@ -43,18 +41,6 @@ const LONGEST_STATEMENT: u32 = 10_000;
 /// How many entities a page has, unless somebody says otherwise, and at most.
 const PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 500;
-
-/// How to reach the database, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PostgresConfig {
-    /// `postgres://user:password@host:port/database`
-    pub url: String,
-    /// Whose entities.
-    pub tenant: String,
-    /// How many connections at most.
-    pub pool: NonZeroUsize,
-}
 
 /// A store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -81,15 +67,17 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens it, and connects once, to see that it works.
+    /// Opens the entities of `tenant` in the database at `url`, over at most
+    /// `pool` connections, and connects once, to see that it works.
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn connect(wanted: &PostgresConfig) -> Result<Self, PostgresError> {
-        let config = session(wanted)?;
+    pub async fn connect(url: &str, tenant: &str, pool: u32) -> Result<Self, PostgresError> {
+        let config = session(url, tenant)?;
+        let size = usize::try_from(pool.max(1)).unwrap_or(usize::MAX);
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config.clone(), NoTls, manager))
-            .max_size(wanted.pool.get())
+            .max_size(size)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(PATIENCE))
@@ -98,7 +86,7 @@ impl PostgresStore {
         let connect = |e: deadpool_postgres::PoolError| PostgresError::Connect(refusal::told(&e));
         drop(pool.get().await.map_err(connect)?);
         let bell = Bell::new(config.clone());
-        Ok(Self { pool, config, tenant: wanted.tenant.clone(), bell })
+        Ok(Self { pool, config, tenant: tenant.to_owned(), bell })
     }
 
     /// A connection of the pool; nothing was sent if there is none.
@@ -118,9 +106,9 @@ impl PostgresStore {
 }
 
 /// Sessions that are this tenant's, and whose statements end.
-fn session(wanted: &PostgresConfig) -> Result<tokio_postgres::Config, PostgresError> {
-    let mut config: tokio_postgres::Config = wanted.url.parse().map_err(PostgresError::Url)?;
-    let tenant = wanted.tenant.replace('\\', "\\\\").replace(' ', "\\ ");
+fn session(url: &str, tenant: &str) -> Result<tokio_postgres::Config, PostgresError> {
+    let mut config: tokio_postgres::Config = url.parse().map_err(PostgresError::Url)?;
+    let tenant = tenant.replace('\\', "\\\\").replace(' ', "\\ ");
     config
         .options(format!("-c app.tenant={tenant} -c statement_timeout={LONGEST_STATEMENT}"))
         .application_name("kab-gateway")

@@ -261,6 +261,10 @@ async fn a_relay_killed_between_publishing_and_marking_tells_nothing_twice() {
     assert_eq!(subscriber.next().await.op, Some(op(1)));
     relay.signal(Signal::KILL);
     relay.ended().await;
+    // Its statement, which waits for the lock, would go on without it.
+    let end = "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity \
+               WHERE application_name = 'kab-relay' AND datname = current_database()";
+    scene.base.admin.query(end, &[]).await.unwrap();
     scene.base.admin.batch_execute("ROLLBACK").await.unwrap();
     let open = "SELECT count(*) FROM kab.outbox WHERE published IS NULL";
     let open: i64 = scene.base.admin.query_one(open, &[]).await.unwrap().get(0);

@@ -11,7 +11,8 @@ use std::time::Duration;
 use async_nats::header::HeaderMap as Headers;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::{AckKind, Context, Message};
-use futures::StreamExt;
+use futures::future::Shared;
+use futures::{FutureExt, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use kab_evidence::clock::Mono;
 use kab_evidence::id::{OpId, RESOURCE_VERSION, TRACEPARENT};
@@ -21,17 +22,17 @@ use serde::{Deserialize, Serialize};
 use super::announcement::{Announcement, IDEMPOTENCY_KEY, key};
 use super::outbound::{Outbound, root_cause};
 use super::spans::Spans;
-use super::{AppError, announce, endpoint, terminated};
+use super::{AppError, GRACE, announce, endpoint, terminated};
 use crate::conventional::broker::{
     self, BrokerConfig, BrokerError, DEAD, STREAM, dead_subject, subjects,
 };
 
 /// How long a subscriber may take to answer, ...
-const ANSWER: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// ... and how long the broker waits for an acknowledgement before it gives the
-/// change to another replica.
-const ACK_WAIT: Duration = Duration::from_secs(30);
+/// change to another replica, or to the next process of a consumer that died.
+const ACK_WAIT: Duration = Duration::from_secs(10);
 
 /// How long after a first failure a change comes again; then twice as long each
 /// time, up to the most.
@@ -77,6 +78,9 @@ impl ConsumerConfig {
     }
 }
 
+/// Resolves when the process is told to end.
+type Stop = Shared<futures::future::BoxFuture<'static, ()>>;
+
 struct Consumer {
     durable: String,
     broker: Context,
@@ -98,7 +102,7 @@ pub(super) async fn run(config: ConsumerConfig, spans: Arc<Spans>) -> Result<(),
         spans,
         broker,
     };
-    let stop = terminated()?;
+    let stop = terminated()?.boxed().shared();
     // From the first time on that it is made it misses nothing; before that
     // there was nobody to be told.
     let mut source = Some(consumer.open(&config).await?);
@@ -106,7 +110,12 @@ pub(super) async fn run(config: ConsumerConfig, spans: Arc<Spans>) -> Result<(),
     let told = async {
         loop {
             let failed = match source.take() {
-                Some(opened) => consumer.tell(&opened, config.in_flight.max(1)).await,
+                Some(opened) => {
+                    let Some(failed) = consumer.tell(&opened, config.in_flight, &stop).await else {
+                        return;
+                    };
+                    failed
+                }
                 None => match consumer.open(&config).await {
                     Ok(opened) => {
                         source = Some(opened);
@@ -121,7 +130,8 @@ pub(super) async fn run(config: ConsumerConfig, spans: Arc<Spans>) -> Result<(),
     };
     tokio::select! {
         () = told => {}
-        () = stop => {}
+        // What is under way may still be told.
+        () = async { stop.clone().await; tokio::time::sleep(GRACE).await } => {}
     }
     // Acknowledgements that were given are to arrive.
     let _ = consumer.broker.client().flush().await;
@@ -147,21 +157,37 @@ impl Consumer {
         opened.map_err(BrokerError::of(&action))
     }
 
-    /// Tells the subscriber of what comes, until nothing comes any more.
-    async fn tell(&self, source: &PullConsumer, in_flight: usize) -> BrokerError {
-        let broken = "reading the broker's changes";
-        let messages = source.stream().heartbeat(HEARTBEAT).max_messages_per_batch(64);
-        let messages = match messages.messages().await {
+    /// Tells the subscriber of what comes, until nothing comes any more: why, or
+    /// nothing if it is to stop.
+    async fn tell(
+        &self,
+        source: &PullConsumer,
+        in_flight: usize,
+        stop: &Stop,
+    ) -> Option<BrokerError> {
+        let broken = BrokerError::of("reading the broker's changes");
+        let in_flight = in_flight.max(1);
+        // No more than are told at once: others would wait here, and after a
+        // crash for the broker's patience.
+        let messages = source.stream().heartbeat(HEARTBEAT).max_messages_per_batch(in_flight);
+        let mut messages = match messages.messages().await {
             Ok(messages) => messages,
-            Err(error) => return BrokerError::of(broken)(error),
+            Err(error) => return Some(BrokerError::of("asking for the broker's changes")(error)),
         };
         let mut failure = None;
-        let sound = messages.scan(&mut failure, |failure, message| {
-            let sound = message.map_err(|error| **failure = Some(error.to_string())).ok();
+        let sound = messages.by_ref().take_until(stop.clone()).scan((), |(), message| {
+            let sound = message.map_err(|error| failure = Some(error.to_string())).ok();
             std::future::ready(sound)
         });
         sound.for_each_concurrent(in_flight, |message| self.tell_one(message)).await;
-        BrokerError::of(broken)(failure.unwrap_or_else(|| "they ended".to_owned()))
+        if stop.peek().is_none() {
+            return Some(broken(failure.unwrap_or_else(|| "they ended".to_owned())));
+        }
+        // What came and was not begun goes back, and waits for nobody.
+        while let Some(Some(Ok(message))) = messages.next().now_or_never() {
+            self.acknowledge(&message, AckKind::Nak(None)).await;
+        }
+        None
     }
 
     async fn tell_one(&self, message: Message) {

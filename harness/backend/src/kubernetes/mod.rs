@@ -20,6 +20,7 @@ use crate::app::gateway::{self, GatewayConfig, StoreConfig};
 use crate::app::informer::InformerConfig;
 use crate::app::webhook::WebhookConfig;
 use crate::client::connect;
+use crate::defect::Defects;
 use crate::deploy::access::{Rule, grant};
 use crate::deploy::process::{Running, start};
 use crate::deploy::{DeployError, DeploySpec, apply, await_served, certificate, write_private};
@@ -209,6 +210,11 @@ impl Deployed {
         self.gateway
     }
 
+    /// What is wrong with it.
+    pub const fn defects(&self) -> &Defects {
+        &self.spec.defects
+    }
+
     /// The namespace of the system.
     pub fn namespace(&self) -> &str {
         &self.spec.namespace
@@ -313,7 +319,7 @@ impl Deployed {
     }
 
     /// Path of the gateway that a create is posted to.
-    pub const CREATE_PATH: &str = "/api/todo";
+    pub const CREATE_PATH: &str = gateway::TODO_PATH;
 
     /// Body of the request that creates a Todo: `code` becomes its name and
     /// must be a DNS subdomain, `when` is RFC 3339.

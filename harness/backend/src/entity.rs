@@ -7,6 +7,7 @@ use kab_evidence::id::{OP_ANNOTATION, OpId};
 use kube::api::ObjectMeta;
 use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// API group of the entity.
 pub const GROUP: &str = "k8sasbackend.com";
@@ -21,7 +22,8 @@ pub const API_VERSION: &str = "k8sasbackend.com/v1";
 /// Name of its CustomResourceDefinition.
 pub const CRD_NAME: &str = "todos.k8sasbackend.com";
 
-/// A Todo as it comes from the apiserver. `metadata.name` is its business code.
+/// A Todo as it comes from the apiserver. `metadata.name` is its business code,
+/// or made of it: see [`name_of`].
 ///
 /// The naive system's definition has no schema, so `spec` may hold anything or
 /// be missing: decoding it must not fail, or one bad object would stop every
@@ -112,6 +114,49 @@ impl kube::Resource for Todo {
     }
 }
 
+/// Longest name that the apiserver takes, in bytes.
+const LONGEST_NAME: usize = 253;
+
+/// What the names begin with that are made of a code which is none itself.
+const MADE: &str = "x-";
+
+/// How many hexadecimal digits of the code's digest such a name has: 160 bits.
+const DIGITS: usize = 40;
+
+/// The name of the entity with this code: the code itself where it can be one,
+/// else one made of it. Equal codes have equal names and different ones
+/// different names, so that the apiserver keeps codes unique.
+pub fn name_of(code: &str) -> Cow<'_, str> {
+    if is_name(code) && !code.starts_with(MADE) {
+        return Cow::Borrowed(code);
+    }
+    let mut name = String::with_capacity(MADE.len() + DIGITS);
+    name.push_str(MADE);
+    for byte in &Sha256::digest(code.as_bytes())[..DIGITS / 2] {
+        for nibble in [byte >> 4, byte & 15] {
+            name.push(char::from_digit(nibble.into(), 16).unwrap_or_default());
+        }
+    }
+    Cow::Owned(name)
+}
+
+/// The code of the entity called `name` whose `spec.code` is `said`.
+pub fn code_of<'a>(name: &'a str, said: Option<&'a str>) -> &'a str {
+    said.unwrap_or(name)
+}
+
+/// Whether `text` is a DNS subdomain (RFC 1123), as names must be.
+pub fn is_name(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= LONGEST_NAME && text.split('.').all(label)
+}
+
 /// Just enough of an entity to tell which operation wrote it.
 #[derive(Debug, Default, Deserialize)]
 struct Annotated {
@@ -158,6 +203,38 @@ mod tests {
         assert_eq!(serde_json::from_value::<Todo>(entity).unwrap().op(), Some(op));
         for none in ["", "null", "{}", r#"{"metadata":{"annotations":null}}"#] {
             assert_eq!(op_of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_a_name_is_one() {
+        for code in ["a", "milk-2", "a.b-c.9", &"x".repeat(253)] {
+            assert_eq!(name_of(code), code);
+        }
+        let others = ["", "Milk", "a b", "-a", "a-", "a..b", "a.", "ä", "x-a", &"x".repeat(254)];
+        for code in others {
+            let name = name_of(code).into_owned();
+            assert!(name.starts_with("x-") && name.len() == 42 && is_name(&name), "{code}: {name}");
+            assert_eq!(code_of(&name, Some(code)), code);
+        }
+        // `printf Milk | sha256sum`
+        assert_eq!(name_of("Milk"), "x-8189b8409b18b1ef215ec2f2d8da515cdc7cc21a");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn names_are_names_and_tell_codes_apart(one in ".{0,300}", other in "[a-cx.A-]{0,6}") {
+            for code in [&one, &other] {
+                proptest::prop_assert!(is_name(&name_of(code)));
+            }
+            proptest::prop_assert_eq!(name_of(&one) == name_of(&other), one == other);
+        }
+
+        /// Nobody takes the name that another code has by writing it as a code.
+        #[test]
+        fn a_made_name_is_not_its_own(code in "[A-Z]{1,9}") {
+            let name = name_of(&code).into_owned();
+            proptest::prop_assert_ne!(name_of(&name).into_owned(), name);
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use jiff::{Span, Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 
 /// Longest message, in characters: 1 MiB of ASCII, well below what etcd takes.
 pub const LONGEST_MESSAGE: usize = 1 << 20;
@@ -28,7 +29,8 @@ pub struct Content<'a> {
 }
 
 /// A rule that is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Broken {
     /// The message has nothing in it but white space.
     BlankMessage,
@@ -40,6 +42,17 @@ pub enum Broken {
     OtherCentury,
     /// The update puts it off by more than [`LONGEST_DELAY_DAYS`].
     PutOffTooFar,
+}
+
+impl Broken {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::BlankMessage,
+        Self::LongMessage,
+        Self::NoTime,
+        Self::OtherCentury,
+        Self::PutOffTooFar,
+    ];
 }
 
 impl fmt::Display for Broken {

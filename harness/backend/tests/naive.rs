@@ -269,7 +269,8 @@ async fn an_app_may_do_no_more_than_it_must() {
         let todos: Api<kab_backend::entity::Todo> =
             Api::namespaced(client.clone(), &instance.spec.namespace);
         assert_eq!(todos.list(&ListParams::default()).await.is_ok(), may_list, "{app}");
-        let refused = todos.delete("mine", &DeleteParams::default()).await.unwrap_err();
+        let (how, which) = (DeleteParams::default(), ListParams::default());
+        let refused = todos.delete_collection(&how, &which).await.unwrap_err();
         assert!(matches!(refused, kube::Error::Api(status) if status.code == 403), "{app}");
         let elsewhere: Api<kab_backend::entity::Todo> = Api::namespaced(client, "default");
         assert!(elsewhere.list(&ListParams::default()).await.is_err(), "{app}");

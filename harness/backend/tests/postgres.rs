@@ -12,7 +12,7 @@ use futures::stream::BoxStream;
 use kab_backend::rules::{Content, LONGEST_MESSAGE, judge};
 use kab_backend::store::postgres::PostgresStore;
 use kab_backend::store::{
-    Change, ChangeKind, Draft, Position, Query, Refused, Revision, Store, Write,
+    Change, ChangeKind, Draft, Notice, Notices, Position, Query, Refused, Revision, Store, Write,
 };
 use kab_lab::process::Supervisor;
 use support::{Base, client, draft, op};
@@ -400,17 +400,27 @@ async fn a_full_pool_throttles() {
 }
 
 #[tokio::test]
-async fn notes_are_kept_for_all_replicas() {
+async fn notices_are_kept_for_all_replicas_and_go_with_their_todo() {
     let base = Base::new().await;
     let (one, other) = (base.store("a").await, base.store("a").await);
     let id = one.create(None, &draft("x")).await.answer.unwrap().id;
-    one.note(&id, Some("2030-01-01T00:00:00Z")).await.unwrap();
-    other.note(&id, Some("2031-01-01T00:00:00Z")).await.unwrap();
-    let notes = one.notes().await.unwrap();
-    assert_eq!(notes.len(), 1);
-    assert_eq!(notes[0].issued_at.as_deref(), Some("2031-01-01T00:00:00Z"));
-    assert!(matches!(one.note("", None).await, Err(Refused::Invalid(_))));
-    assert_eq!(base.store("b").await.notes().await.unwrap(), []);
+    let notice = |todo_id: &str, issued_at: &str| Notice {
+        todo_id: todo_id.to_owned(),
+        issued_at: issued_at.to_owned(),
+    };
+    one.keep(&notice(&id, "2030-01-01T00:00:00Z"), None).await.unwrap();
+    let last = notice(&id, "2031-01-01T00:00:00Z");
+    other.keep(&last, Some("x")).await.unwrap();
+    assert_eq!(one.kept().await.unwrap(), [last]);
+    for (id, at) in [("", "2031-01-01T00:00:00Z"), (id.as_str(), "soon")] {
+        let refused = one.keep(&notice(id, at), None).await;
+        assert!(matches!(refused, Err(Refused::Invalid(_))), "{refused:?}");
+    }
+    assert_eq!(base.store("b").await.kept().await.unwrap(), []);
+    one.delete(None, "x", None).await.answer.unwrap();
+    assert_eq!(one.kept().await.unwrap(), []);
+    one.keep(&notice(&id, "2031-01-01T00:00:00Z"), None).await.unwrap();
+    assert_eq!(one.kept().await.unwrap(), [], "of what is gone nothing is kept");
 }
 
 /// A server that goes away: what was not sent was not done, and what was may be.

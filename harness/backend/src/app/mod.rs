@@ -24,7 +24,7 @@ mod announcement;
 pub mod consumer;
 pub mod gateway;
 pub mod informer;
-mod outbound;
+pub(crate) mod outbound;
 mod reflector;
 pub mod relay;
 mod spans;

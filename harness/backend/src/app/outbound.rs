@@ -1,8 +1,9 @@
 //! Plain HTTP from one app to another, over connections that are kept alive.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
@@ -29,6 +30,14 @@ impl Outbound {
         Self(client)
     }
 
+    /// Sends `request`; the answer as soon as it begins.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
+        self.0.request(request).await
+    }
+
     /// Posts `body` to `to` with `headers` beside the content type. Waits as
     /// long as the other side takes: Go's default client has no timeout, and
     /// the origin's apps use it.
@@ -44,7 +53,7 @@ impl Outbound {
         *request.headers_mut() = headers;
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::CONTENT_TYPE, json);
-        let response = self.0.request(request).await?;
+        let response = self.send(request).await?;
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))
     }

@@ -10,7 +10,9 @@ use kab_lab::servers::Servers;
 
 use super::Database;
 use super::broker::{self, BrokerConfig};
+use crate::app::any_loopback_port;
 use crate::app::consumer::{ConsumerConfig, IN_FLIGHT, MAX_DELIVER};
+use crate::app::gateway::{GatewayConfig, StoreConfig};
 use crate::app::relay::RelayConfig;
 use crate::deploy::process::start;
 use crate::deploy::{DeployError, DeploySpec};
@@ -183,16 +185,17 @@ impl Deployed {
 }
 
 /// The configuration of a gateway over the database.
-fn gateway_config(spec: &DeploySpec, database: &Database) -> serde_json::Value {
-    serde_json::json!({
-        "store": { "postgres": {
-            "url": database.gateway_url(),
-            "tenant": spec.namespace,
-            "pool": database.pool(),
-        } },
-        "defects": spec.defects,
-        "podName": "gateway-0",
-    })
+fn gateway_config(spec: &DeploySpec, database: &Database) -> GatewayConfig {
+    GatewayConfig {
+        store: StoreConfig::Postgres {
+            url: database.gateway_url().to_owned(),
+            tenant: spec.namespace.clone(),
+            pool: database.pool(),
+        },
+        defects: spec.defects.clone(),
+        pod_name: "gateway-0".to_owned(),
+        listen: any_loopback_port(),
+    }
 }
 
 impl fmt::Debug for Deployed {

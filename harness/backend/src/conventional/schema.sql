@@ -22,6 +22,7 @@ CREATE TABLE kab.todo (
     -- The operation that wrote this state, if it is known.
     op       text,
     PRIMARY KEY (tenant, code),
+    UNIQUE (tenant, id),
     CONSTRAINT code_length CHECK (char_length(code) BETWEEN 1 AND 253),
     -- Unicode's white space, as the rules have it, whatever the locale.
     CONSTRAINT message_blank CHECK (btrim(message, E'\u0009\u000A\u000B\u000C\u000D\u0020\u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u2028\u2029\u202F\u205F\u3000') <> ''),
@@ -58,12 +59,14 @@ CREATE TABLE kab.outbox (
 CREATE INDEX outbox_unpublished ON kab.outbox (revision) WHERE published IS NULL;
 CREATE INDEX outbox_history ON kab.outbox (tenant, tx, revision);
 
--- The last notification of each Todo that an application was given.
+-- The last notification of each Todo that an application was given. It goes with
+-- the Todo.
 CREATE TABLE kab.notification (
     tenant    text COLLATE "C" NOT NULL DEFAULT current_setting('app.tenant'),
     todo_id   uuid NOT NULL,
-    issued_at timestamptz,
-    PRIMARY KEY (tenant, todo_id)
+    issued_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, todo_id),
+    FOREIGN KEY (tenant, todo_id) REFERENCES kab.todo (tenant, id) ON DELETE CASCADE
 );
 
 -- Before a row is written: its revision, and the rule about two states.

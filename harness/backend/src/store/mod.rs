@@ -13,6 +13,11 @@ use kab_evidence::clock::Mono;
 use kab_evidence::id::OpId;
 use serde::{Deserialize, Serialize};
 
+pub mod kubernetes;
+mod lines;
+pub mod remote;
+pub(crate) mod text;
+
 /// An opaque position in the history of a store: the state of one entity, or a
 /// point from which changes are told. Only the store that gave it can tell
 /// what comes before what.
@@ -199,6 +204,13 @@ pub enum Difference {
     NoRules,
     /// After a while, changes cannot be read from an old position any more.
     PositionsExpire,
+    /// A code that is no DNS subdomain is refused.
+    PlainCodes,
+    /// Entities whose codes are no DNS subdomains are not listed in the order
+    /// of their codes.
+    OwnOrder,
+    /// Entities that the rules allow are too large for it.
+    SmallEntities,
 }
 
 /// Where entities are kept. One store is one tenant's: a namespace, or its rows.
@@ -250,4 +262,66 @@ pub trait Store: Send + Sync + 'static {
         &self,
         from: Position,
     ) -> impl Future<Output = Done<BoxStream<'static, Result<Change, Refused>>>> + Send;
+}
+
+/// That somebody was told of an entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// The entity's id.
+    pub todo_id: String,
+    /// When, as whoever told it said.
+    pub issued_at: String,
+}
+
+/// Where it is kept of which entities the application was told, so that all of
+/// its replicas know the same, and a restart forgets nothing.
+pub trait Notices: Send + Sync + 'static {
+    /// Keeps the last notice of an entity, whose code helps to find it. Of one
+    /// that is gone nothing is kept.
+    fn keep(
+        &self,
+        notice: &Notice,
+        code: Option<&str>,
+    ) -> impl Future<Output = Result<(), Refused>> + Send;
+
+    /// The last notice of each entity that there is, in the order of their ids.
+    fn kept(&self) -> impl Future<Output = Result<Vec<Notice>, Refused>> + Send;
+}
+
+impl Refused {
+    /// What the system said.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Conflict(why)
+            | Self::NotFound(why)
+            | Self::Denied(why)
+            | Self::Invalid(why)
+            | Self::TooLarge(why)
+            | Self::Throttled { why, .. }
+            | Self::Expired(why)
+            | Self::Unsupported(why)
+            | Self::Unavailable(why)
+            | Self::Indeterminate(why) => why,
+        }
+    }
+}
+
+impl<T> Done<T> {
+    /// The same, with another answer made of a good one.
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Done<U> {
+        self.and_then(|answer| Ok(to(answer)))
+    }
+
+    /// The same, with another answer, or none, made of a good one.
+    pub fn and_then<U>(self, to: impl FnOnce(T) -> Result<U, Refused>) -> Done<U> {
+        let Self { answer, sent, done, status } = self;
+        Done { answer: answer.and_then(to), sent, done, status }
+    }
+
+    /// What was refused before anything was sent.
+    pub fn refused(refused: Refused) -> Self {
+        let now = Mono::now();
+        Self { answer: Err(refused), sent: now, done: now, status: None }
+    }
 }

@@ -4,6 +4,8 @@
 
 // Helpers of tests are tests, to everybody but clippy.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+// No test needs all of them.
+#![allow(dead_code)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +18,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioExecutor;
 use kab_backend::client::{connect, install_tls_provider};
+use kab_backend::defect::Defects;
 use kab_backend::deploy::DeploySpec;
 use kab_backend::kubernetes::Deployed;
 use kab_backend::system::Variant;
@@ -33,7 +36,7 @@ use tokio::sync::{Mutex, mpsc};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A control plane. It ends, and its files go, with the last test that has it.
-struct Plane {
+pub struct Plane {
     local: Local,
     _supervisor: Supervisor,
     dir: tempfile::TempDir,
@@ -42,18 +45,25 @@ struct Plane {
 /// The control plane that the running tests share.
 static PLANE: Mutex<Weak<Plane>> = Mutex::const_new(Weak::new());
 
+impl Plane {
+    /// A control plane of one's own.
+    pub async fn start() -> Self {
+        install_tls_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let supervisor = Supervisor::new().unwrap();
+        let assets = Finder::from_env(Vec::new()).unwrap().find(false, &Silent).unwrap();
+        let local = LocalSpec::default();
+        let local = Local::start(&local, &assets, dir.path(), &supervisor, &Silent).await.unwrap();
+        Self { local, _supervisor: supervisor, dir }
+    }
+}
+
 async fn plane() -> Arc<Plane> {
     let mut shared = PLANE.lock().await;
     if let Some(plane) = shared.upgrade() {
         return plane;
     }
-    install_tls_provider();
-    let dir = tempfile::tempdir().unwrap();
-    let supervisor = Supervisor::new().unwrap();
-    let assets = Finder::from_env(Vec::new()).unwrap().find(false, &Silent).unwrap();
-    let local = LocalSpec::default();
-    let local = Local::start(&local, &assets, dir.path(), &supervisor, &Silent).await.unwrap();
-    let plane = Arc::new(Plane { local, _supervisor: supervisor, dir });
+    let plane = Arc::new(Plane::start().await);
     // It makes the definition, so no other instance takes that down.
     let first = spec(&plane, "first", plane.dir.path());
     Deployed::deploy(&first, &Supervisor::new().unwrap()).await.unwrap();
@@ -87,9 +97,13 @@ pub struct Instance {
 
 impl Instance {
     pub async fn new(namespace: &str) -> Self {
-        let plane = plane().await;
+        Self::on(plane().await, namespace, Variant::Naive.defects()).await
+    }
+
+    /// One on `plane`, with other defects.
+    pub async fn on(plane: Arc<Plane>, namespace: &str, defects: Defects) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let spec = spec(&plane, namespace, dir.path());
+        let spec = DeploySpec { defects, ..spec(&plane, namespace, dir.path()) };
         let supervisor = Supervisor::new().unwrap();
         let deployed = Deployed::deploy(&spec, &supervisor).await.unwrap();
         let admin = connect(plane.local.kubeconfig()).await.unwrap();

@@ -26,7 +26,6 @@ use super::{Store, Write};
 use bell::Bell;
 
 pub(crate) use listening::Listening;
-pub use notes::Note;
 
 /// How many connections a store has, unless somebody says otherwise.
 pub const POOL_SIZE: u32 = 16;

@@ -1,32 +1,19 @@
 //! The last notification of each Todo, kept where all replicas see it.
 
 use jiff::Timestamp;
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
-use super::super::Refused;
+use super::super::{Notice, Notices, Refused};
 use super::{Fault, PostgresStore, refusal};
+use crate::rules::Broken;
 
-/// A notification that an application was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// The Todo's identity.
-    pub id: String,
-    /// When it was issued, as the notification says; none if it did not.
-    pub issued_at: Option<String>,
-}
-
-impl PostgresStore {
-    /// Keeps that a notification about the Todo `id` came, in place of the one
-    /// before.
-    ///
-    /// # Errors
-    /// If `id` or `issued_at` is none, or the database refuses.
-    pub async fn note(&self, id: &str, issued_at: Option<&str>) -> Result<(), Refused> {
-        let no_id = |_| Refused::Invalid(format!("todoId: {id:?} is no UUID"));
-        let id: Uuid = id.parse().map_err(no_id)?;
-        let no_time = |_| Refused::Invalid("issuedAt: must be a date and time of RFC 3339".into());
-        let issued_at: Option<Timestamp> =
-            issued_at.map(str::parse).transpose().map_err(no_time)?;
+impl Notices for PostgresStore {
+    async fn keep(&self, notice: &Notice, _code: Option<&str>) -> Result<(), Refused> {
+        let no_id = |_| Refused::Invalid(format!("todoId: {:?} is no UUID", notice.todo_id));
+        let id: Uuid = notice.todo_id.parse().map_err(no_id)?;
+        let no_time = |_| Refused::Invalid(Broken::NoTime.to_string().replace("when", "issuedAt"));
+        let issued_at: Timestamp = notice.issued_at.parse().map_err(no_time)?;
         let connection = self.connection().await?;
         let kept = async {
             let statement = connection
@@ -35,31 +22,30 @@ impl PostgresStore {
                      ON CONFLICT (tenant, todo_id) DO UPDATE SET issued_at = excluded.issued_at",
                 )
                 .await?;
-            connection.execute(&statement, &[&id, &issued_at]).await?;
-            Ok::<_, Fault>(())
+            connection.execute(&statement, &[&id, &issued_at]).await
         };
-        kept.await.map_err(refusal::of_write)
+        match kept.await {
+            Ok(_) => Ok(()),
+            // There is no such Todo: of one that is gone nothing is kept.
+            Err(error) if error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION) => Ok(()),
+            Err(error) => Err(refusal::of_write(error.into())),
+        }
     }
 
-    /// The last notification of each Todo.
-    ///
-    /// # Errors
-    /// If the database does not tell.
-    pub async fn notes(&self) -> Result<Vec<Note>, Refused> {
+    async fn kept(&self) -> Result<Vec<Notice>, Refused> {
         let connection = self.connection().await?;
         let read = async {
             let statement = connection
                 .prepare_cached("SELECT todo_id, issued_at FROM kab.notification ORDER BY todo_id")
                 .await?;
             let rows = connection.query(&statement, &[]).await?;
-            let note = |row: &tokio_postgres::Row| -> Result<Note, tokio_postgres::Error> {
-                let issued_at: Option<Timestamp> = row.try_get(1)?;
-                Ok(Note {
-                    id: row.try_get::<_, Uuid>(0)?.to_string(),
-                    issued_at: issued_at.map(|at| at.to_string()),
+            let notice = |row: &tokio_postgres::Row| -> Result<Notice, tokio_postgres::Error> {
+                Ok(Notice {
+                    todo_id: row.try_get::<_, Uuid>(0)?.to_string(),
+                    issued_at: row.try_get::<_, Timestamp>(1)?.to_string(),
                 })
             };
-            Ok::<_, Fault>(rows.iter().map(note).collect::<Result<_, _>>()?)
+            Ok::<_, Fault>(rows.iter().map(notice).collect::<Result<_, _>>()?)
         };
         read.await.map_err(refusal::of_read)
     }

@@ -18,6 +18,9 @@ use super::{Fault, Listening, refusal};
 /// How many are read at a time.
 const BATCH: i64 = 500;
 
+/// A snapshot that shows nothing: transaction 3 is the first that there can be.
+const NOTHING: &str = "3:3:";
+
 /// A stream under way.
 struct Reader {
     listening: Listening,
@@ -59,6 +62,8 @@ impl Reader {
                 since(now.try_get(0)?)
             }
             Position::After(after) => match number(&after) {
+                // Before the first revision: everything.
+                Some(0) => (NOTHING.to_owned(), "0".to_owned(), 0),
                 Some(revision) => {
                     let row = client
                         .query_opt(
@@ -69,8 +74,7 @@ impl Reader {
                     let row = row.ok_or_else(|| {
                         Refused::Expired(format!("there is no change {after} in the history"))
                     })?;
-                    // No snapshot sees anything of transaction 3, the first, on.
-                    ("3:3:".to_owned(), row.try_get(0)?, revision)
+                    (NOTHING.to_owned(), row.try_get(0)?, revision)
                 }
                 None if is_snapshot(&after.0) => since(after.0),
                 None => {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::defect::Defects;
 
+mod deployed;
+
+pub use deployed::Deployed;
+
 /// A system on trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

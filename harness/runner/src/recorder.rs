@@ -46,11 +46,14 @@ impl Recorder {
         Ok(self.events.check()?)
     }
 
-    /// Notes the conditions of the part under way.
+    /// Notes the conditions of a cell of the part under way: they add to those of
+    /// the cells before.
     pub fn conditions(&self, conditions: Conditions) -> Result<(), RecorderError> {
         self.update(|record| match record.resumed.last_mut() {
-            Some(resumption) => resumption.conditions = Some(conditions),
-            None => record.conditions = conditions,
+            Some(resumption) => {
+                resumption.conditions.get_or_insert_default().take_in(conditions);
+            }
+            None => record.conditions.take_in(conditions),
         })
     }
 

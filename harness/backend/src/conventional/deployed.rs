@@ -14,6 +14,7 @@ use crate::app::any_loopback_port;
 use crate::app::consumer::{ConsumerConfig, IN_FLIGHT, MAX_DELIVER};
 use crate::app::gateway::{GatewayConfig, StoreConfig};
 use crate::app::relay::RelayConfig;
+use crate::defect::Defects;
 use crate::deploy::process::start;
 use crate::deploy::{DeployError, DeploySpec};
 
@@ -25,6 +26,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Ground {
     /// The URL of PostgreSQL's administrator.
     pub postgres: String,
+    /// Whether that PostgreSQL goes on after the system.
+    pub given: bool,
     /// The broker.
     pub broker: BrokerConfig,
 }
@@ -34,6 +37,7 @@ impl From<&Servers> for Ground {
         let access = servers.nats().access();
         Self {
             postgres: servers.postgres_url().to_owned(),
+            given: servers.postgres().is_none(),
             broker: BrokerConfig {
                 url: format!("nats://{}", access.address),
                 user: access.user.clone(),
@@ -48,6 +52,7 @@ impl From<&Servers> for Ground {
 pub struct Deployed {
     spec: DeploySpec,
     database: Database,
+    given: bool,
     broker: BrokerConfig,
     gateway: SocketAddr,
     children: Vec<Child>,
@@ -78,6 +83,7 @@ impl Deployed {
         Ok(Self {
             spec: spec.clone(),
             database,
+            given: ground.given,
             broker: ground.broker.clone(),
             gateway: gateway.address()?,
             children: vec![relay.child, gateway.child],
@@ -97,6 +103,11 @@ impl Deployed {
     /// The tenant.
     pub fn namespace(&self) -> &str {
         &self.spec.namespace
+    }
+
+    /// What is wrong with it.
+    pub const fn defects(&self) -> &Defects {
+        &self.spec.defects
     }
 
     /// The database.
@@ -172,6 +183,16 @@ impl Deployed {
             .iter()
             .map(|child| async { (child.name().to_owned(), child.stop(grace).await) });
         futures::future::join_all(stops).await
+    }
+
+    /// Removes the database, if its server goes on. That it cannot be removed is
+    /// said, and no error: what was measured is measured.
+    pub async fn leave(self) {
+        if self.given
+            && let Err(error) = self.database.drop().await
+        {
+            tracing::warn!(%error, "a database stays behind");
+        }
     }
 
     /// Stops the apps, and removes the database: for a server that goes on.

@@ -113,6 +113,15 @@ pub enum DeployError {
         /// Which app.
         name: String,
     },
+    /// A step asks the apiserver of a system that has none.
+    #[error(
+        "the conventional system has no apiserver to ask or to watch; go through the gateway, and \
+         subscribe with informers"
+    )]
+    NoApiserver,
+    /// The conventional system has nothing to stand on.
+    #[error("the conventional system needs PostgreSQL and nats-server, which were not started")]
+    NoServers,
     /// The database of the conventional system.
     #[error(transparent)]
     Conventional(#[from] crate::conventional::ConventionalError),

@@ -21,6 +21,11 @@ use crate::local::host;
 use crate::process::{Account, Supervisor};
 use crate::progress::Progress;
 
+/// The URL of a PostgreSQL that is there already: `$KAB_POSTGRES_URL`.
+pub fn given_postgres() -> Option<String> {
+    std::env::var("KAB_POSTGRES_URL").ok().filter(|url| !url.is_empty())
+}
+
 /// A password that nobody guesses: 32 hexadecimal digits.
 pub fn secret() -> String {
     format!("{:032x}", rand::random::<u128>())
@@ -44,8 +49,12 @@ impl ServersSpec {
     /// The PostgreSQL at `$KAB_POSTGRES_URL`, if that is set, else one of its
     /// own; everything by default.
     pub fn from_env(logs: PathBuf) -> Self {
-        let given = std::env::var("KAB_POSTGRES_URL").ok().filter(|url| !url.is_empty());
-        Self { given, postgres: PostgresSpec::default(), nats: NatsSpec::default(), logs }
+        Self {
+            given: given_postgres(),
+            postgres: PostgresSpec::default(),
+            nats: NatsSpec::default(),
+            logs,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`client`] | how this workspace talks to an apiserver |
 //! | [`app`] | the apps, each a process of its own |
 //! | [`conformance`] | what every store must do, whatever keeps its entities |
+//! | [`conventional`] | the one that keeps them in PostgreSQL, and tells by NATS |
 //! | [`defect`] | what is wrong with the origin, fault by fault |
 //! | [`deploy`] | what it takes to put a system into a cluster |
 //! | [`peer`] | a cluster as the load's own transport reaches it |
@@ -17,6 +18,7 @@
 pub mod app;
 pub mod client;
 pub mod conformance;
+pub mod conventional;
 pub mod defect;
 pub mod deploy;
 pub mod entity;

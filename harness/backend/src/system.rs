@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::defect::Defects;
 use crate::store::Difference;
 
+mod deployed;
+
+pub use deployed::Deployed;
+
 /// A system on trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,3 +6,4 @@ pub mod local;
 mod places;
 pub mod process;
 pub mod progress;
+pub mod servers;

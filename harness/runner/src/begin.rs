@@ -2,21 +2,22 @@
 //! and back to nothing.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kab_backend::conventional::Ground;
 use kab_backend::deploy::{DeployError, DeploySpec, Limits};
-use kab_backend::kubernetes::Deployed;
-use kab_backend::system::{NoSuchSystem, Variant};
+use kab_backend::system::{Deployed, NoSuchSystem, Variant};
 use kab_evidence::event::Happening;
 use kab_evidence::folder::{CellFolder, FolderError};
 use kab_evidence::jsonl::{Health, JsonlError, JsonlWriter};
 use kab_evidence::record::{CellRecord, Conditions, Pressure, RunState};
-use kab_lab::assets::Assets;
 use kab_lab::keep::{KeepError, LabDir};
 use kab_lab::local::{ComponentSpec, EtcdSpec, LabError, Local, LocalSpec};
 use kab_lab::process::{ProcessError, Supervisor};
 use kab_lab::progress::Progress;
+use kab_lab::servers::{Servers, ServersError, ServersSpec};
 use kab_scenario::model::Cluster;
 use kab_scenario::plan;
 use serde::Serialize;
@@ -26,7 +27,7 @@ use crate::deaths;
 use crate::meters::{Meters, MetersError};
 use crate::otlp::{OtlpError, Receiver};
 use crate::recorder::{Recorder, RecorderError};
-use crate::run::Request;
+use crate::run::{Programs, Request};
 use crate::sampler::Pids;
 use crate::steps;
 use crate::stop::Stop;
@@ -52,6 +53,12 @@ pub enum BeginError {
     /// The control plane.
     #[error(transparent)]
     Lab(#[from] LabError),
+    /// PostgreSQL, or the broker.
+    #[error(transparent)]
+    Servers(#[from] ServersError),
+    /// No programs were looked for.
+    #[error("a lab is to be started for which no programs were looked for")]
+    NoPrograms,
     /// The system under test.
     #[error("deploying the system under test: {0}")]
     Deploy(#[from] DeployError),
@@ -78,7 +85,7 @@ pub enum BeginError {
 /// What all cells of a run share.
 pub struct Setting<'a> {
     pub request: &'a Request,
-    pub assets: &'a Assets,
+    pub programs: &'a Programs,
     pub part: u32,
     pub nonce: u64,
     pub recorder: &'a Recorder,
@@ -142,37 +149,30 @@ async fn bring_up<'a>(
     supervisor: &'a Supervisor,
     dir: &LabDir,
 ) -> Result<Cell<'a>, BeginError> {
-    let Setting { request, assets, nonce, recorder, stop, progress, .. } = *setting;
+    let Setting { request, nonce, recorder, stop, progress, .. } = *setting;
     let folder = recorder.folder().cell(&planned.id);
-    let receiver = match planned.spec.cluster.apiserver.tracing {
-        true => Some(Receiver::start(&folder.spans_dir()).await?),
-        false => None,
-    };
-    let mut spec = local_spec(&planned.spec.cluster, &folder);
-    spec.tracing = receiver.as_ref().map(Receiver::address);
-    progress.say("starting etcd and kube-apiserver");
-    let local = Local::start(&spec, assets, dir.path(), supervisor, progress).await?;
-    dir.note(Some(&local))?;
-    recorder.event(Happening::Ready { what: "control plane".into() });
-    let conditions =
-        Conditions { calibration: request.calibration.clone(), ..local.conditions().clone() };
-    progress.say(&format!(
-        "control plane ready: Kubernetes {}, etcd {}",
-        version(&conditions.versions, "kubernetes"),
-        version(&conditions.versions, "etcd"),
-    ));
-    recorder.conditions(conditions)?;
     let variant: Variant = planned.system.to_string().parse()?;
     let (defects, differences) = (names(&variant.defects()), names(&variant.differences()));
     recorder.update_cell(|cell| {
         cell.defects = defects;
         cell.differences = differences;
     })?;
+    let (mut receiver, mut local, mut servers) = (None, None, None);
+    if variant.on_kubernetes() {
+        if planned.spec.cluster.apiserver.tracing {
+            receiver = Some(Receiver::start(&folder.spans_dir()).await?);
+        }
+        let tracing = receiver.as_ref().map(Receiver::address);
+        local = Some(plane(setting, planned, supervisor, dir, &folder, tracing).await?);
+    } else {
+        servers = Some(bring_up_servers(setting, supervisor, dir, &folder).await?);
+    }
     let spec = DeploySpec {
         variant,
         defects: variant.defects(),
         limits: Limits::default(),
-        kubeconfig: local.kubeconfig().to_owned(),
+        // A system without a cluster does not look at it.
+        kubeconfig: local.as_ref().map(|local| local.kubeconfig().to_owned()).unwrap_or_default(),
         namespace: NAMESPACE.to_owned(),
         program: request.program.clone(),
         leading_args: Vec::new(),
@@ -180,7 +180,8 @@ async fn bring_up<'a>(
         spans_dir: folder.spans_dir(),
         logs_dir: folder.logs_dir(),
     };
-    let system = Deployed::deploy(&spec, supervisor).await?;
+    let ground = servers.as_ref().map(Ground::from);
+    let system = Deployed::deploy(&spec, ground.as_ref(), supervisor).await?;
     recorder.event(Happening::Ready { what: planned.system.to_string() });
     progress.say(&format!("system {} ready: gateway {}", planned.system, system.gateway()));
     let ledger = Arc::new(JsonlWriter::append_to(&folder.ops_path())?);
@@ -194,6 +195,7 @@ async fn bring_up<'a>(
         stop: stop.clone(),
         program: &request.program,
         local,
+        servers,
         system,
         ledger,
         pids,
@@ -208,6 +210,54 @@ async fn bring_up<'a>(
     };
     cell.note_processes();
     Ok(cell)
+}
+
+/// Starts the control plane of a cell.
+async fn plane(
+    setting: &Setting<'_>,
+    planned: &plan::Cell,
+    supervisor: &Supervisor,
+    dir: &LabDir,
+    folder: &CellFolder,
+    tracing: Option<SocketAddr>,
+) -> Result<Local, BeginError> {
+    let Setting { request, programs, recorder, progress, .. } = *setting;
+    let assets = programs.assets.as_ref().ok_or(BeginError::NoPrograms)?;
+    let mut spec = local_spec(&planned.spec.cluster, folder);
+    spec.tracing = tracing;
+    progress.say("starting etcd and kube-apiserver");
+    let local = Local::start(&spec, assets, dir.path(), supervisor, progress).await?;
+    dir.note(Some(&local))?;
+    recorder.event(Happening::Ready { what: "control plane".into() });
+    let conditions =
+        Conditions { calibration: request.calibration.clone(), ..local.conditions().clone() };
+    progress.say(&format!(
+        "control plane ready: Kubernetes {}, etcd {}",
+        version(&conditions.versions, "kubernetes"),
+        version(&conditions.versions, "etcd"),
+    ));
+    recorder.conditions(conditions)?;
+    Ok(local)
+}
+
+/// Starts the servers of a cell without a control plane.
+async fn bring_up_servers(
+    setting: &Setting<'_>,
+    supervisor: &Supervisor,
+    dir: &LabDir,
+    folder: &CellFolder,
+) -> Result<Servers, BeginError> {
+    let Setting { request, programs, recorder, progress, .. } = *setting;
+    let programs = programs.servers.as_ref().ok_or(BeginError::NoPrograms)?;
+    progress.say("starting PostgreSQL and nats-server");
+    let spec = ServersSpec::from_env(folder.logs_dir());
+    let servers = Servers::start(&spec, programs, dir, supervisor, progress).await?;
+    dir.note_servers(servers.pids())?;
+    recorder.event(Happening::Ready { what: "PostgreSQL and nats-server".into() });
+    let conditions =
+        Conditions { calibration: request.calibration.clone(), ..servers.conditions().clone() };
+    recorder.conditions(conditions)?;
+    Ok(servers)
 }
 
 fn version<'v>(versions: &'v std::collections::BTreeMap<String, String>, of: &str) -> &'v str {
@@ -295,6 +345,7 @@ async fn take_down(
         ledger,
         system,
         local,
+        servers,
         receiver,
         nonce,
         ..
@@ -314,8 +365,8 @@ async fn take_down(
         lost.extend(subscriber.stop().await.err().map(|error| error.to_string()));
     }
     let mut tracing = None;
-    if let Some(receiver) = receiver {
-        let (record, written) = receiver.finish(&local, nonce).await;
+    if let (Some(receiver), Some(local)) = (receiver, &local) {
+        let (record, written) = receiver.finish(local, nonce).await;
         lost.extend(written.err().map(|error| error.to_string()));
         if !record.complete {
             let text = "the apiserver's last spans did not come: its coverage is too low";
@@ -329,7 +380,12 @@ async fn take_down(
     lost.extend(errors.into_iter().flatten().map(ToString::to_string));
     let evidence = folder.inventory();
     // The lab is thrown away with its data: there is nothing to end in order.
-    local.stop_now().await;
+    if let Some(local) = local {
+        local.stop_now().await;
+    }
+    if let Some(servers) = servers {
+        servers.stop_now().await;
+    }
     let kept = recorder.update_cell(|cell| {
         cell.pressure = Some(pressure);
         cell.lost = lost;

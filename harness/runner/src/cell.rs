@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kab_backend::kubernetes::Deployed;
+use kab_backend::system::Deployed;
 use kab_evidence::event::Happening;
 use kab_evidence::folder::CellFolder;
 use kab_evidence::id::OpId;
@@ -15,6 +15,7 @@ use kab_evidence::store::StoredEntity;
 use kab_lab::local::Local;
 use kab_lab::process::Supervisor;
 use kab_lab::progress::Progress;
+use kab_lab::servers::Servers;
 use kab_load::Subscriber;
 use kab_scenario::model::Payload;
 use kab_watch::Watchers;
@@ -34,7 +35,10 @@ pub struct Cell<'a> {
     pub(crate) stop: Stop,
     /// The program that is every worker, by `worker`.
     pub(crate) program: &'a std::path::Path,
-    pub(crate) local: Local,
+    /// The control plane, of a system that needs one.
+    pub(crate) local: Option<Local>,
+    /// PostgreSQL and the broker, of a system that needs them.
+    pub(crate) servers: Option<Servers>,
     pub(crate) system: Deployed,
     pub(crate) ledger: Arc<JsonlWriter<OpRecord>>,
     pub(crate) pids: Pids,

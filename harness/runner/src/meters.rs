@@ -41,7 +41,7 @@ impl Meters {
         let recorder = cell.recorder.clone();
         let warn = Box::new(move |text| recorder.event(Happening::Warning { text }));
         let sink = Sink { series: Arc::clone(&series), warn };
-        let scraper = Scraper::start(&cell.local, sink)?;
+        let scraper = Scraper::start(cell.local.as_ref(), sink)?;
         let sampler = Sampler::start(cell.pids.clone(), Arc::clone(&series));
         let meters = Self { series, sampler, scraper };
         meters.read().await;

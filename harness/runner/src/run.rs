@@ -10,9 +10,10 @@ use kab_evidence::lock::RunLock;
 use kab_evidence::record::{
     Conditions, RunRecord, RunState, SCHEMA_VERSION, ScenarioRef, Validity,
 };
-use kab_lab::assets::{AssetError, Assets, Finder};
+use kab_lab::assets::{AssetError, Assets, Finder, ServerError, ServerFinder, ServerPrograms};
 use kab_lab::keep::Labs;
 use kab_lab::progress::Progress;
+use kab_scenario::model::System;
 use kab_scenario::{Loaded, Plan};
 
 use crate::begin::{self, BeginError};
@@ -54,6 +55,9 @@ pub enum RunError {
     /// The control plane's programs.
     #[error(transparent)]
     Assets(#[from] AssetError),
+    /// The programs of PostgreSQL and the broker.
+    #[error(transparent)]
+    Servers(#[from] ServerError),
     /// The lab, or the system in it, did not come up.
     #[error(transparent)]
     Begin(#[from] BeginError),
@@ -127,10 +131,7 @@ async fn cells(
     if !request.plan.cells.iter().any(todo) {
         return Ok(RunState::Complete);
     }
-    let wants_controllers =
-        |cell: &kab_scenario::plan::Cell| cell.spec.cluster.controller_manager.is_some();
-    let controllers = request.plan.cells.iter().any(wants_controllers);
-    let Some(assets) = find(request, controllers, stop, progress).await? else {
+    let Some(programs) = find(request, stop, progress, todo).await? else {
         return Ok(RunState::Interrupted);
     };
     for (index, planned) in request.plan.cells.iter().enumerate().filter(|(_, cell)| todo(cell)) {
@@ -144,7 +145,7 @@ async fn cells(
         }
         let setting = begin::Setting {
             request,
-            assets: &assets,
+            programs: &programs,
             part: part.number,
             nonce: part.nonce.wrapping_add(index as u64),
             recorder,
@@ -159,18 +160,41 @@ async fn cells(
     Ok(RunState::Complete)
 }
 
-/// The control plane's programs; none if the user would not wait for them.
+/// The programs that the cells of a run need.
+#[derive(Debug)]
+pub struct Programs {
+    /// The control plane's, if a cell has one.
+    pub assets: Option<Assets>,
+    /// Those of PostgreSQL and the broker, if a cell has them.
+    pub servers: Option<ServerPrograms>,
+}
+
+/// The programs for those cells that are to be run; none if the user would not
+/// wait for them.
 async fn find(
     request: &Request,
-    controllers: bool,
     stop: &Stop,
     progress: &dyn Progress,
-) -> Result<Option<Assets>, RunError> {
+    todo: impl Fn(&kab_scenario::plan::Cell) -> bool,
+) -> Result<Option<Programs>, RunError> {
+    let cells: Vec<_> = request.plan.cells.iter().filter(|cell| todo(cell)).collect();
+    let conventional = |cell: &&kab_scenario::plan::Cell| cell.system == System::Conventional;
+    let plane = cells.iter().any(|cell| !conventional(cell));
+    let servers = cells.iter().any(conventional);
+    let controllers = cells.iter().any(|cell| cell.spec.cluster.controller_manager.is_some());
     // A download or a build takes minutes and blocks: on a thread of its own,
     // with what it says passed on, so that the user can still stop it.
     let (said, mut sayings) = tokio::sync::mpsc::unbounded_channel();
     let finder = request.finder.clone();
-    let mut finding = tokio::task::spawn_blocking(move || finder.find(controllers, &Forward(said)));
+    let find = move || -> Result<Programs, RunError> {
+        let forward = Forward(said);
+        let assets = plane.then(|| finder.find(controllers, &forward)).transpose()?;
+        let given = kab_lab::servers::given_postgres().is_some();
+        let servers =
+            servers.then(|| ServerFinder::from_env()?.find(!given, &forward)).transpose()?;
+        Ok(Programs { assets, servers })
+    };
+    let mut finding = tokio::task::spawn_blocking(find);
     loop {
         tokio::select! {
             biased;
@@ -181,7 +205,7 @@ async fn find(
                     saying.pass_on(progress);
                 }
                 return match found {
-                    Ok(assets) => Ok(Some(assets?)),
+                    Ok(programs) => Ok(Some(programs?)),
                     Err(panic) => std::panic::resume_unwind(panic.into_panic()),
                 };
             }

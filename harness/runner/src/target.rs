@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use kab_backend::defect::Defect;
 use kab_backend::peer::peer;
 use kab_load::{Deadlines, Dialect, Identities, Mix, Todos, Work};
 use kab_scenario::model::{Load, Resource, Seed, Via};
@@ -29,7 +30,9 @@ pub async fn job(
 ) -> Result<Job, StepError> {
     let traffic = &load.traffic;
     let reach = match traffic.via {
-        Via::Gateway => Reach::Gateway { address: cell.system.gateway() },
+        Via::Gateway => {
+            Reach::Gateway { address: cell.system.gateway(), one_status: one_status(cell) }
+        }
         Via::Apiserver => Reach::Apiserver {
             namespace: cell.system.namespace().to_owned(),
             kubeconfigs: kubeconfigs(traffic.identities, cell).await?,
@@ -63,7 +66,10 @@ pub async fn seeding(
     let todos: Todos = todos(name, cell.seed, &step.payload)?;
     cell.seeded.insert(name.to_owned(), (step.payload.clone(), count));
     let (peers, dialect): (Vec<Peer>, Arc<dyn Dialect>) = match resource {
-        Resource::Todo => (vec![gateway_peer(cell.system.gateway())], Arc::new(gateway())),
+        Resource::Todo => {
+            let gateway = gateway(one_status(cell));
+            (vec![gateway_peer(cell.system.gateway())], Arc::new(gateway))
+        }
         Resource::ConfigMap | Resource::Lease => {
             let account = cell.system.load_account(0).await?;
             let peer = peer(&account, kab_wire::Protocol::Auto).await?;
@@ -82,6 +88,11 @@ pub async fn seeding(
         nonce: cell.nonce,
         first_sequence: cell.set_aside(count),
     })
+}
+
+/// Whether the gateway answers every refusal with one and the same status.
+fn one_status(cell: &Cell<'_>) -> bool {
+    cell.system.defects().has(Defect::OneStatus)
 }
 
 /// What the kubeconfig of each of the load's service accounts says.

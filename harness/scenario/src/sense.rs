@@ -140,20 +140,14 @@ fn unknown_keys(keys: &Node, earlier: &[StepView<'_>], later: &[StepView<'_>]) -
     }
 }
 
-/// What the naive gateway cannot do: it creates and lists, asks the apiserver
-/// in its own name, and speaks HTTP/1.1 without TLS.
+/// What the gateway cannot do: it asks in its own name, and speaks HTTP/1.1
+/// without TLS.
 fn through_gateway(load: &Node) -> Vec<Problem> {
     if load.text_at("via").is_some_and(|via| via != "gateway") {
         return Vec::new();
     }
     let help = "write `via: apiserver` to ask the apiserver itself";
-    let missing = asked(load).into_iter().filter(|(operation, _)| !operation.through_gateway());
-    let mut problems: Vec<_> = missing
-        .map(|(operation, place)| {
-            Problem::new(place, format!("the gateway offers no `{operation}`"))
-                .help(format!("it can `create` and `list`; {help}"))
-        })
-        .collect();
+    let mut problems = Vec::new();
     if let Some(identities) =
         load.get("identities").filter(|n| whole(Some(n)).is_some_and(|n| n > 1))
     {

@@ -17,11 +17,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 use crate::client::{ClientError, install_tls_provider};
+use crate::conventional::broker::BrokerError;
+use crate::store::postgres::PostgresError;
 
+mod announcement;
+pub mod consumer;
 pub mod gateway;
 pub mod informer;
 pub(crate) mod outbound;
 mod reflector;
+pub mod relay;
 mod spans;
 mod watched;
 pub mod webhook;
@@ -35,7 +40,7 @@ const GRACE: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// There is no such app.
-    #[error("there is no app {0:?}; the apps are gateway, webhook and informer")]
+    #[error("there is no app {0:?}; the apps are gateway, webhook, informer, relay and consumer")]
     Unknown(String),
     /// The configuration file cannot be read.
     #[error("reading the configuration {}: {source}", path.display())]
@@ -69,12 +74,18 @@ pub enum AppError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The configuration asks for a store that there is none of.
-    #[error("keeping entities in {0} is not something that this gateway can do; use Kubernetes")]
-    NoSuchStore(&'static str),
     /// There is no client for the apiserver.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The database.
+    #[error("the database: {0}; is it running, and are user and password right?")]
+    Database(tokio_postgres::Error),
+    /// The store in the database.
+    #[error(transparent)]
+    Store(#[from] PostgresError),
     /// The spans could not be written.
     #[error("writing spans: {0}")]
     Spans(#[from] JsonlError),
@@ -130,6 +141,12 @@ pub async fn run(name: &str, config: &Path) -> Result<(), AppError> {
             let config: informer::InformerConfig = read(config)?;
             let process = informer::process_name(config.subscriber, config.replica);
             recorded(&process, informer::run, config).await
+        }
+        "relay" => recorded(name, relay::run, read(config)?).await,
+        "consumer" => {
+            let config: consumer::ConsumerConfig = read(config)?;
+            let process = format!("consumer-{}", config.subscriber);
+            recorded(&process, consumer::run, config).await
         }
         other => Err(AppError::Unknown(other.to_owned())),
     }

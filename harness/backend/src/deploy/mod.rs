@@ -35,7 +35,8 @@ pub(crate) const POLL: Duration = Duration::from_millis(10);
 /// Where a system goes, and what it is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploySpec {
-    /// Kubeconfig of somebody who may do everything.
+    /// Kubeconfig of somebody who may do everything; of no matter to a system
+    /// without a cluster.
     pub kubeconfig: PathBuf,
     /// Which system.
     pub variant: Variant,
@@ -131,6 +132,21 @@ pub enum DeployError {
         /// Which app.
         name: String,
     },
+    /// A step asks the apiserver of a system that has none.
+    #[error(
+        "the conventional system has no apiserver to ask or to watch; go through the gateway, and \
+         subscribe with informers"
+    )]
+    NoApiserver,
+    /// The conventional system has nothing to stand on.
+    #[error("the conventional system needs PostgreSQL and nats-server, which were not started")]
+    NoServers,
+    /// The database of the conventional system.
+    #[error(transparent)]
+    Conventional(#[from] crate::conventional::ConventionalError),
+    /// The broker of the conventional system.
+    #[error(transparent)]
+    Broker(#[from] crate::conventional::broker::BrokerError),
     /// The spans that show a webhook in force cannot be read.
     #[error("reading spans: {0}")]
     Spans(#[from] kab_evidence::jsonl::JsonlError),

@@ -16,6 +16,7 @@ use kube::api::{Api, ListParams};
 use crate::app::gateway;
 use crate::app::gateway::messages::NewTodo;
 use crate::app::informer::{self, InformerConfig};
+use crate::defect::Defects;
 use crate::deploy::access::grant;
 use crate::deploy::process::start;
 use crate::deploy::{DeployError, DeploySpec};
@@ -63,6 +64,11 @@ impl Deployed {
     /// The gateway's address.
     pub const fn gateway(&self) -> SocketAddr {
         self.gateway
+    }
+
+    /// What is wrong with it.
+    pub const fn defects(&self) -> &Defects {
+        &self.spec.defects
     }
 
     /// The namespace of the system.
@@ -186,7 +192,7 @@ impl Deployed {
     }
 
     /// Path of the gateway that a create is posted to.
-    pub const CREATE_PATH: &str = "/api/todo";
+    pub const CREATE_PATH: &str = gateway::TODO_PATH;
 
     /// Body of the request that creates a Todo: `code` becomes its name and
     /// must be a DNS subdomain, `when` is RFC 3339.

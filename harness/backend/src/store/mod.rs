@@ -2,6 +2,8 @@
 //! resources, or a table. The gateway serves it over HTTP; the conformance
 //! suite holds every implementation, and the gateway's own client, to it.
 
+pub mod postgres;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;

@@ -39,7 +39,7 @@ use tokio::sync::{Mutex, mpsc};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A control plane. It ends, and its files go, with the last test that has it.
-struct Plane {
+pub struct Plane {
     local: Local,
     _supervisor: Supervisor,
     dir: tempfile::TempDir,

@@ -49,8 +49,17 @@ pub(super) struct Filling<'a> {
 
 impl Cache {
     pub(super) fn new(root: &Path) -> Self {
-        let versions = format!("kubernetes-{KUBERNETES_VERSION}+etcd-{ETCD_VERSION}-linux-{ARCH}");
-        Self { folder: root.join("assets/v1").join(versions), memory: Memory::new(root) }
+        Self::of(root, &format!("kubernetes-{KUBERNETES_VERSION}+etcd-{ETCD_VERSION}"))
+    }
+
+    /// The folder for other programs, of the versions that `versions` names.
+    pub(super) fn of(root: &Path, versions: &str) -> Self {
+        let folder = root.join("assets/v1").join(format!("{versions}-linux-{ARCH}"));
+        Self { folder, memory: Memory::new(root) }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) const fn memory(&self) -> &Memory {
@@ -83,7 +92,7 @@ impl Cache {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                progress.say("another kab is getting the control plane's programs; waiting for it");
+                progress.say("another kab is getting the same programs; waiting for it");
                 lock.lock()?;
             }
             Err(TryLockError::Error(error)) => return Err(error),

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{env, io};
 
-use super::build::{self, BuildError};
+use super::build::{self, BuildError, CONTROL_PLANE};
 use super::cache::{Cache, Filling, Label};
 use super::download::{Patience, Wanted, download, unpack};
 use super::pins::{ARCH, Pin, pin};
@@ -251,7 +251,7 @@ impl Search<'_> {
         if let Some((program, label)) = downloaded {
             return self.labelled(program, vec![], label);
         }
-        let (program, label) = self.cache.get(&build::cache_name(), self.progress)?;
+        let (program, label) = self.cache.get(&CONTROL_PLANE.cache_name(), self.progress)?;
         self.labelled(program, vec![self.component.name().into()], label)
     }
 
@@ -307,7 +307,13 @@ impl Search<'_> {
         let go = build::go_on(&self.finder.search_path).ok_or(BuildError::NoGo)?;
         let sources = |source| BuildError::Sources { folder: self.finder.cache.clone(), source };
         let workshop = filling.workshop().map_err(sources)?;
-        let (program, origin) = build::build(&go, workshop.path(), self.progress)?;
+        let (program, origin) = build::build(
+            CONTROL_PLANE,
+            &build::control_plane_flags(),
+            &go,
+            workshop.path(),
+            self.progress,
+        )?;
         let leading = vec![self.component.name().to_owned()];
         let useless = |why: Unusable| BuildError::Failed {
             command: "build".into(),
@@ -316,7 +322,7 @@ impl Search<'_> {
         };
         probe::version(&program, &leading, self.component).map_err(useless)?;
         let (program, label) =
-            filling.put(&build::cache_name(), &program, origin).map_err(sources)?;
+            filling.put(&CONTROL_PLANE.cache_name(), &program, origin).map_err(sources)?;
         self.asset(program, leading, label.origin).map_err(useless)
     }
 
@@ -345,7 +351,7 @@ impl Search<'_> {
     }
 }
 
-fn make_executable(file: &Path) -> io::Result<()> {
+pub(super) fn make_executable(file: &Path) -> io::Result<()> {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
 }
 

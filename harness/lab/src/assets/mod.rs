@@ -1,6 +1,6 @@
-//! The control plane's programs: where they come from.
+//! The programs of labs: where they come from.
 //!
-//! Looked for in order: given paths, `KUBEBUILDER_ASSETS`, `PATH`, the cache,
+//! The control plane's are looked for in order: given paths, `KUBEBUILDER_ASSETS`, `PATH`, the cache,
 //! the official downloads, and last a build of `controlplane/` with Go.
 
 mod build;
@@ -8,8 +8,11 @@ mod cache;
 mod download;
 mod finder;
 mod known;
+mod nats;
 mod pins;
+mod postgres;
 mod probe;
+mod servers;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,8 +23,11 @@ pub use build::BuildError;
 pub use cache::default_cache;
 pub use download::Patience;
 pub use finder::{AssetError, Finder, Mirrors};
+pub use nats::NATS_VERSION;
 pub use pins::{ETCD_VERSION, KUBERNETES_VERSION};
+pub use postgres::POSTGRES_VERSION;
 pub use probe::Unusable;
+pub use servers::{PostgresPrograms, ServerError, ServerFinder, ServerPrograms};
 
 /// A program that a lab is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

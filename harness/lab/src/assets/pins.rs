@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_build_pins_the_same_versions() {
-        let module = super::super::build::GO_MOD;
+        let module = super::super::build::CONTROL_PLANE.go_mod;
         assert!(module.contains(&format!("go.etcd.io/etcd/server/v3 {ETCD_VERSION}\n")));
         assert!(module.contains(&format!("k8s.io/kubernetes {KUBERNETES_VERSION}\n")));
     }

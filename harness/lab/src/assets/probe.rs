@@ -8,7 +8,7 @@ use super::Component;
 use crate::process::{ChildSpec, ProcessError, Supervisor};
 
 /// How long a program may take to say its version.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why a program cannot serve as a component.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum Unusable {
     #[error("asked for its version it printed {said:?}, which is not what {component} prints")]
     Stranger {
         /// What it was to serve as.
-        component: Component,
+        component: &'static str,
         /// What it printed.
         said: String,
     },
@@ -52,20 +52,30 @@ pub(super) fn version(
     leading_args: &[String],
     component: Component,
 ) -> Result<String, Unusable> {
+    said(component.name(), program, leading_args, |line| parse(component, line))
+}
+
+/// The version that `program` says it is, as `parse` reads it from a line of
+/// what it prints.
+pub(super) fn said(
+    component: &'static str,
+    program: &Path,
+    leading_args: &[String],
+    parse: impl Fn(&str) -> Option<String>,
+) -> Result<String, Unusable> {
     let answer = tempfile::NamedTempFile::new()?;
     let supervisor = Supervisor::new()?;
     let asked = supervisor.spawn(
-        ChildSpec::new(component.name(), program, answer.path())
-            .args(leading_args)
-            .args(["--version"]),
+        ChildSpec::new(component, program, answer.path()).args(leading_args).args(["--version"]),
     )?;
     let ended = asked.wait_blocking(PATIENCE).ok_or(Unusable::Silent)?;
     if !ended.success() {
         let said = ended.log_tail.last().cloned().unwrap_or_default();
         return Err(Unusable::Failed { how: ended.to_string(), said });
     }
-    ended.log_tail.iter().find_map(|line| parse(component, line)).ok_or_else(|| {
-        Unusable::Stranger { component, said: ended.log_tail.first().cloned().unwrap_or_default() }
+    ended.log_tail.iter().find_map(|line| parse(line)).ok_or_else(|| Unusable::Stranger {
+        component,
+        said: ended.log_tail.first().cloned().unwrap_or_default(),
     })
 }
 

@@ -5,6 +5,7 @@
 //! STATE/labs/.lock         held while a lab is made or swept
 //! STATE/labs/NAME/.lock    held by the lab's owner for as long as it lives
 //! STATE/labs/NAME/lab.json who the owner is, and which processes it has
+//! STATE/labs/NAME/elsewhere folders of the lab's that are not in here, if any
 //! STATE/labs/NAME/...      the lab's files
 //! ```
 //!
@@ -15,6 +16,7 @@ mod detach;
 mod down;
 mod hold;
 mod process_id;
+mod room;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -221,7 +223,7 @@ impl Labs {
         let processes = lab.note.iter().flat_map(|note| note.processes.values());
         let killed = processes.filter(|process| process.kill()).map(|process| process.pid);
         let killed = killed.collect();
-        remove_folder(&lab.path)?;
+        remove_lab(&lab.path)?;
         let _ = fs::remove_file(self.keeper_log(&lab.name));
         Ok(Swept { path: lab.path.clone(), killed })
     }
@@ -247,7 +249,20 @@ impl LabDir {
 
     /// Writes down who holds the lab and, once it is ready, what it is.
     pub fn note(&self, lab: Option<&crate::local::Local>) -> Result<(), KeepError> {
-        let pids = lab.map(crate::local::Local::pids).unwrap_or_default();
+        self.note_all(lab, lab.map(crate::local::Local::pids).unwrap_or_default())
+    }
+
+    /// The same for a lab without a control plane, whose servers' process ids
+    /// are `pids`, by name.
+    pub fn note_servers(&self, pids: BTreeMap<String, u32>) -> Result<(), KeepError> {
+        self.note_all(None, pids)
+    }
+
+    fn note_all(
+        &self,
+        lab: Option<&crate::local::Local>,
+        pids: BTreeMap<String, u32>,
+    ) -> Result<(), KeepError> {
         let note = LabNote {
             name: self.name.clone(),
             owner: ProcessId::own(),
@@ -268,7 +283,7 @@ impl LabDir {
 
 impl Drop for LabDir {
     fn drop(&mut self) {
-        if let Err(error) = remove_folder(&self.path) {
+        if let Err(error) = remove_lab(&self.path) {
             tracing::warn!(%error, "a lab's folder stays behind; `kab clean` removes it");
         }
     }
@@ -279,6 +294,14 @@ fn is_name(name: &str) -> bool {
     (1..=40).contains(&name.len())
         && name.bytes().all(|b| plain(b) || b == b'-')
         && name.bytes().next().is_some_and(plain)
+}
+
+/// Removes a lab's folder, after what it has elsewhere.
+fn remove_lab(path: &Path) -> Result<(), KeepError> {
+    for place in room::elsewhere(path) {
+        remove_folder(&place)?;
+    }
+    remove_folder(path)
 }
 
 fn remove_folder(path: &Path) -> Result<(), KeepError> {

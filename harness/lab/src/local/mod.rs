@@ -9,7 +9,7 @@ mod host;
 mod kubeconfig;
 mod pki;
 mod plan;
-mod ports;
+pub(crate) mod ports;
 mod spec;
 mod start;
 mod tracing;

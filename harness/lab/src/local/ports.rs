@@ -21,7 +21,7 @@ const EPHEMERAL: u16 = 32_768;
 const TRIES: usize = 500;
 
 /// Gives `count` different ports that are free at this moment.
-pub(super) fn free(count: usize) -> io::Result<Vec<u16>> {
+pub(crate) fn free(count: usize) -> io::Result<Vec<u16>> {
     let highest = ephemeral_start().max(LOWEST + 1_000);
     let mut ports = HashSet::new();
     // They stay bound until all are found, so that no other lab finds them.

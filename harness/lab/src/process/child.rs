@@ -1,9 +1,9 @@
 //! One child: its state, and the threads that look after it.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout};
+use std::process::ChildStdin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
 use std::{fmt, io, thread};
@@ -19,7 +19,7 @@ use super::{ChildSpec, Death, ProcessError, Shared, TAIL_LINES, locked, log_tail
 /// in the pipe already, unless another process holds it open.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A child's lines of stdout, as it prints them.
+/// A child's lines, as it prints them.
 pub type Lines = mpsc::UnboundedReceiver<String>;
 
 /// How a child ended.
@@ -92,7 +92,7 @@ impl State {
             name: spec.name,
             pid: Pid::from_child(&process),
             log: spec.log,
-            lines: Mutex::new(spec.lines.then_some(lines)),
+            lines: Mutex::new(spec.lines.map(|_| lines)),
             input: Mutex::new(process.stdin.take()),
             phase: Mutex::new(Phase { ended: None, asked: false, announced: spec.announced }),
             gone: Condvar::new(),
@@ -100,10 +100,13 @@ impl State {
         }));
         let (drained, draining) = std_mpsc::channel();
         let look_after = || {
-            if let (Some(stdout), Some(log)) = (process.stdout.take(), log) {
+            let stdout = process.stdout.take().map(|stdout| Box::new(stdout) as Box<Printed>);
+            let printed =
+                stdout.or_else(|| process.stderr.take().map(|stderr| Box::new(stderr) as _));
+            if let (Some(printed), Some(log)) = (printed, log) {
                 thread::Builder::new()
                     .name("kab-lines".into())
-                    .spawn(move || copy_lines(stdout, log, &sender, drained))?;
+                    .spawn(move || copy_lines(printed, log, &sender, drained))?;
             }
             let (child, shared) = (child.clone(), Arc::clone(shared));
             thread::Builder::new()
@@ -137,8 +140,8 @@ impl Child {
         &self.0.log
     }
 
-    /// Its lines of stdout from the first one on, once, if they were asked for
-    /// by [`ChildSpec::lines`].
+    /// Its lines from the first one on, once, if they were asked for by
+    /// [`ChildSpec::lines`] or [`ChildSpec::lines_of_stderr`].
     pub fn take_lines(&self) -> Option<Lines> {
         locked(&self.0.lines).take()
     }
@@ -204,17 +207,26 @@ impl Child {
         self.send(&phase, Signal::KILL);
     }
 
+    /// Asks it to end by a signal of its own choice, without waiting: what
+    /// follows is no death that nobody asked for.
+    pub fn ask(&self, signal: Signal) {
+        let mut phase = locked(&self.0.phase);
+        phase.asked = true;
+        self.send(&phase, signal);
+        // A child that is paused sees the signal when it goes on.
+        self.send(&phase, Signal::CONT);
+    }
+
     /// Stops it: SIGTERM, then SIGKILL if it still runs after `grace`. With no
     /// grace, SIGKILL at once.
     pub async fn stop(&self, grace: Duration) -> Ended {
+        self.stop_by(Signal::TERM, grace).await
+    }
+
+    /// The same, with `signal` in place of SIGTERM.
+    pub async fn stop_by(&self, signal: Signal, grace: Duration) -> Ended {
         if !grace.is_zero() {
-            {
-                let mut phase = locked(&self.0.phase);
-                phase.asked = true;
-                self.send(&phase, Signal::TERM);
-                // A child that is paused sees the signal when it goes on.
-                self.send(&phase, Signal::CONT);
-            }
+            self.ask(signal);
             if let Ok(ended) = tokio::time::timeout(grace, self.ended()).await {
                 return ended;
             }
@@ -281,19 +293,22 @@ fn cpu_of(pid: Pid) -> Option<Duration> {
     Some(Duration::from_nanos((stat.utime + stat.stime) * (1_000_000_000 / per_second.max(1))))
 }
 
-/// Copies stdout into the log and to whoever listens, line by line. `drained`
-/// is dropped when no more can come.
+/// What a child prints.
+type Printed = dyn Read + Send;
+
+/// Copies what is printed into the log and to whoever listens, line by line.
+/// `drained` is dropped when no more can come.
 fn copy_lines(
-    stdout: ChildStdout,
+    printed: Box<Printed>,
     mut log: File,
     lines: &mpsc::UnboundedSender<String>,
     drained: std_mpsc::Sender<()>,
 ) {
-    let mut stdout = BufReader::new(stdout);
+    let mut printed = BufReader::new(printed);
     let mut line = Vec::new();
     loop {
         line.clear();
-        match stdout.read_until(b'\n', &mut line) {
+        match printed.read_until(b'\n', &mut line) {
             Ok(0) => break,
             Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,

@@ -6,6 +6,7 @@
 //! the children end with kab, however kab ends. Another thread for each child
 //! blocks in `waitid`, so that a death is known at once.
 
+mod account;
 mod child;
 mod spawner;
 mod spec;
@@ -18,6 +19,7 @@ use std::{io, path::PathBuf};
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
+pub use account::Account;
 pub use child::{Child, Ended, Lines};
 pub use spec::ChildSpec;
 pub use tail::{TAIL_LINES, log_tail};

@@ -2,10 +2,18 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::ProcessError;
+use super::{Account, ProcessError};
+
+/// Where a child prints lines that somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdout,
+    Stderr,
+}
 
 /// A child to be.
 #[derive(Debug)]
@@ -16,7 +24,8 @@ pub struct ChildSpec {
     args: Vec<OsString>,
     env: Vec<(OsString, Option<OsString>)>,
     dir: Option<PathBuf>,
-    pub(super) lines: bool,
+    pub(super) lines: Option<Stream>,
+    account: Option<Account>,
     pub(super) announced: bool,
     pub(super) input: bool,
 }
@@ -36,7 +45,8 @@ impl ChildSpec {
             args: Vec::new(),
             env: Vec::new(),
             dir: None,
-            lines: false,
+            lines: None,
+            account: None,
             announced: true,
             input: false,
         }
@@ -74,7 +84,21 @@ impl ChildSpec {
     /// writing them to the log.
     #[must_use]
     pub const fn lines(mut self) -> Self {
-        self.lines = true;
+        self.lines = Some(Stream::Stdout);
+        self
+    }
+
+    /// As [`Self::lines`], but those of its stderr: servers log there.
+    #[must_use]
+    pub const fn lines_of_stderr(mut self) -> Self {
+        self.lines = Some(Stream::Stderr);
+        self
+    }
+
+    /// Runs it as `account`; without, as whoever kab runs as.
+    #[must_use]
+    pub const fn account(mut self, account: Option<Account>) -> Self {
+        self.account = account;
         self
     }
 
@@ -110,14 +134,18 @@ impl ChildSpec {
         let copy = || log.try_clone().map_err(|source| self.log_error(source));
         let mut command = Command::new(&self.program);
         let stdin = if self.input { Stdio::piped() } else { Stdio::null() };
-        command.args(&self.args).stdin(stdin).stderr(copy()?);
-        let kept = if self.lines {
-            command.stdout(Stdio::piped());
-            Some(copy()?)
-        } else {
-            command.stdout(copy()?);
-            None
+        command.args(&self.args).stdin(stdin).stdout(copy()?).stderr(copy()?);
+        match self.lines {
+            Some(Stream::Stdout) => command.stdout(Stdio::piped()),
+            Some(Stream::Stderr) => command.stderr(Stdio::piped()),
+            None => &mut command,
         };
+        let kept = self.lines.is_some().then(copy).transpose()?;
+        // Before what the spawner does between fork and exec: the kernel clears
+        // the signal of a parent's death when the user changes.
+        if let Some(Account { uid, gid }) = self.account {
+            command.uid(uid).gid(gid);
+        }
         for (name, value) in &self.env {
             match value {
                 Some(value) => command.env(name, value),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use kab_lab::assets::{Assets, Finder};
+use kab_lab::assets::{Assets, Finder, ServerFinder, ServerPrograms};
 use kab_lab::keep::ProcessId;
 use kab_lab::local::{LabError, Local, LocalSpec};
 use kab_lab::process::Supervisor;
@@ -21,6 +21,12 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub fn assets() -> &'static Assets {
     static ASSETS: OnceLock<Assets> = OnceLock::new();
     ASSETS.get_or_init(|| Finder::from_env(vec![]).unwrap().find(true, &Silent).unwrap())
+}
+
+/// PostgreSQL and nats-server, found as `kab run` finds them.
+pub fn server_programs() -> &'static ServerPrograms {
+    static PROGRAMS: OnceLock<ServerPrograms> = OnceLock::new();
+    PROGRAMS.get_or_init(|| ServerFinder::from_env().unwrap().find(true, &Silent).unwrap())
 }
 
 pub async fn start(

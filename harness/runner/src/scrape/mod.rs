@@ -61,11 +61,12 @@ pub struct Sink {
 }
 
 impl Scraper {
-    /// Starts to scrape the servers of `local`.
+    /// Starts to scrape the servers of `local`; none if there is no control plane.
     ///
     /// # Errors
     /// If a client or the thread cannot be made.
-    pub fn start(local: &Local, sink: Sink) -> Result<Self, ScrapeError> {
+    pub fn start(local: Option<&Local>, sink: Sink) -> Result<Self, ScrapeError> {
+        let Some(local) = local else { return Self::start_with(Vec::new(), sink) };
         let targets = vec![
             Target::new("kube-apiserver", Client::new(local.server(), local.admin())?, APISERVER),
             Target::new("etcd", Client::new(local.etcd_url(), local.etcd_client())?, ETCD),

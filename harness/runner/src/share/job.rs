@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use kab_backend::app::gateway::{TODO_PATH, classify};
 use kab_backend::entity::{GROUP, KIND, PLURAL, VERSION};
-use kab_backend::kubernetes::Deployed;
 use kab_backend::peer::{PeerError, peer_of};
 use kab_evidence::clock::Mono;
 use kab_load::{Arrivals, BuiltIn, CustomResource, Dialect, Gateway, LoadSpec, Work};
@@ -52,6 +52,8 @@ pub enum Reach {
     Gateway {
         /// Where it listens.
         address: SocketAddr,
+        /// Whether it answers every refusal with one and the same status.
+        one_status: bool,
     },
     /// At the apiserver.
     Apiserver {
@@ -139,7 +141,9 @@ impl Job {
         let (name, traffic) = (&self.step, &self.load.traffic);
         let existing = self.existing.as_ref();
         let (peers, dialect): (Vec<Peer>, Arc<dyn Dialect>) = match &self.reach {
-            Reach::Gateway { address } => (vec![gateway_peer(*address)], Arc::new(gateway())),
+            Reach::Gateway { address, one_status } => {
+                (vec![gateway_peer(*address)], Arc::new(gateway(*one_status)))
+            }
             Reach::Apiserver { namespace, kubeconfigs } => {
                 (self.accounts(kubeconfigs).await?, dialect(traffic.resource, namespace))
             }
@@ -188,9 +192,13 @@ pub fn dialect(resource: Resource, namespace: &str) -> Arc<dyn Dialect> {
     }
 }
 
-/// The naive gateway's interface.
-pub fn gateway() -> Gateway {
-    Gateway { path: Deployed::CREATE_PATH.to_owned(), classify: Deployed::classify }
+/// The interface of a gateway, with one status for all refusals or not.
+pub fn gateway(one_status: bool) -> Gateway {
+    let classify = match one_status {
+        true => |status| classify(true, status),
+        false => |status| classify(false, status),
+    };
+    Gateway { path: TODO_PATH.to_owned(), classify }
 }
 
 /// The gateway speaks HTTP/1.1 and knows one caller.

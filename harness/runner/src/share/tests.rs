@@ -88,7 +88,7 @@ fn job(address: SocketAddr, dir: &Path, seconds: f64) -> Job {
         seed: 7,
         nonce: 9,
         first_sequence: 1_000,
-        reach: Reach::Gateway { address },
+        reach: Reach::Gateway { address, one_status: true },
         existing: None,
         ledger: dir.join("ops-write-{}.jsonl"),
     }

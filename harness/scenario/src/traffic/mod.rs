@@ -201,11 +201,6 @@ impl Operation {
     pub const fn has_payload(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Patch)
     }
-
-    /// Whether the naive gateway offers it: it can create and list.
-    pub const fn through_gateway(self) -> bool {
-        matches!(self, Self::Create | Self::List)
-    }
 }
 
 impl fmt::Display for Operation {

@@ -27,6 +27,7 @@ use super::{AppError, GRACE, announce, any_loopback_port, failed, terminated};
 use crate::client::connect;
 use crate::defect::{Defect, Defects};
 use crate::store::kubernetes::KubernetesStore;
+use crate::store::postgres::PostgresStore;
 use crate::store::{Done, Entity, Notice, Notices, Store};
 
 mod changes;
@@ -118,7 +119,9 @@ pub(super) async fn run(config: GatewayConfig, spans: Arc<Spans>) -> Result<(), 
             let client = connect(kubeconfig).await?;
             serve(KubernetesStore::new(client, namespace, &config.defects), &config, spans).await
         }
-        StoreConfig::Postgres { .. } => Err(AppError::NoSuchStore("PostgreSQL")),
+        StoreConfig::Postgres { url, tenant, pool } => {
+            serve(PostgresStore::connect(url, tenant, *pool).await?, &config, spans).await
+        }
     }
 }
 

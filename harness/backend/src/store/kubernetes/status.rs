@@ -59,7 +59,12 @@ pub(super) fn refused(
             Refused::Throttled { why, after: said.map(Duration::from_secs) }
         }
         405 | 406 | 415 | 501 => Refused::Unsupported(why),
-        500 if why.contains("etcdserver: request is too large") => Refused::TooLarge(why),
+        // etcd's limit, and that of the apiserver's own client of it.
+        500 if why.contains("etcdserver: request is too large")
+            || why.contains("trying to send message larger than max") =>
+        {
+            Refused::TooLarge(why)
+        }
         // The webhook was not reached, and is not to be done without.
         500 if why.contains("failed calling webhook") => Refused::Unavailable(why),
         500 if why.contains("etcdserver: mvcc: database space exceeded") => {
@@ -99,7 +104,7 @@ mod tests {
     #[test]
     fn each_refusal_means_what_it_says() {
         type Kind = fn(String) -> Refused;
-        let table: [(u16, &str, Kind); 22] = [
+        let table: [(u16, &str, Kind); 23] = [
             (400, "the object provided is unrecognized", Refused::Invalid),
             (400, r#"admission webhook "w" denied the request: no"#, Refused::Invalid),
             (403, r#"admission webhook "w" denied the request: no"#, Refused::Invalid),
@@ -119,6 +124,12 @@ mod tests {
             (410, "The provided continue parameter is too old", Refused::Expired),
             (413, "Request entity too large: limit is 3145728", Refused::TooLarge),
             (500, "etcdserver: request is too large", Refused::TooLarge),
+            (
+                500,
+                "rpc error: code = ResourceExhausted desc = trying to send message larger than max \
+                 (2097546 vs. 2097152)",
+                Refused::TooLarge,
+            ),
             (500, r#"Internal error occurred: failed calling webhook "w""#, Refused::Unavailable),
             (500, "etcdserver: mvcc: database space exceeded", Refused::Unavailable),
             (500, "etcdserver: request timed out", Refused::Indeterminate),

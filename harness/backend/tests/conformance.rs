@@ -1,6 +1,9 @@
 //! The conformance suite against real servers: directly, as the gateway has a
 //! store, and through the gateway, as applications have it.
 
+// Helpers of tests are tests, to everybody but clippy.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::sync::Arc;
@@ -12,7 +15,9 @@ use kab_backend::defect::{Defect, Defects};
 use kab_backend::entity::{CRD_NAME, Todo};
 use kab_backend::store::kubernetes::KubernetesStore;
 use kab_backend::store::remote::{self, RemoteStore};
-use kab_backend::store::{Difference, Notice, Notices, Revision, Store};
+use kab_backend::store::{Difference, Draft, Notice, Notices, Position, Refused, Revision, Store};
+use kab_evidence::id::OpId;
+use kab_evidence::span::Span;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 use support::{Instance, Plane};
@@ -47,6 +52,32 @@ async fn naive() {
     let gateway = through_gateway(&instance).await;
     assert!(gateway.differences().contains(&Difference::OneRefusal));
     passes(&gateway, "gateway").await;
+    every_write_leaves_a_span(&instance, &gateway).await;
+}
+
+/// Also of updates and deletes; a removal's revision nobody says.
+async fn every_write_leaves_a_span(instance: &Instance, gateway: &RemoteStore) {
+    let [create, update, delete] = [1, 2, 3].map(|n| OpId::new(9, n));
+    let when = "2030-01-01T00:00:00Z";
+    let draft = Draft { code: "spanned".into(), message: "m".into(), when: when.into() };
+    let made = gateway.create(Some(create), &draft).await.answer.unwrap();
+    let draft = Draft { message: "other".into(), ..draft };
+    let updated = gateway.update(Some(update), &draft, None).await.answer.unwrap();
+    gateway.delete(Some(delete), "spanned", None).await.answer.unwrap();
+    instance.stop("gateway").await;
+    let spans = instance.spans("gateway");
+    let of = |wanted: OpId| {
+        spans.iter().find_map(|span| match span {
+            Span::Gateway {
+                op, api_sent, api_done, uid, rv, api_status: Some(200 | 201), ..
+            } if *op == Some(wanted) && api_sent < api_done => Some((uid.clone(), rv.clone())),
+            _ => None,
+        })
+    };
+    let id = Some(made.id);
+    assert_eq!(of(create), Some((id.clone(), Some(made.revision.0))));
+    assert_eq!(of(update), Some((id.clone(), Some(updated.revision.0))));
+    assert_eq!(of(delete), Some((id, None)));
 }
 
 /// A definition that knows the rules, and what can be asked for.
@@ -123,17 +154,13 @@ async fn with_rules_in_the_definition() {
 async fn notices_are_kept(instance: &Instance) {
     let (one, other) = (direct(instance).await, direct(instance).await);
     let gateway = through_gateway(instance).await;
-    let draft = kab_backend::store::Draft {
+    let draft = Draft {
         code: "Noticed, not named".into(),
         message: "m".into(),
         when: "2030-01-01T00:00:00Z".into(),
     };
     let made = gateway.create(None, &draft).await.answer.unwrap();
-    let mut changes = one
-        .changes(kab_backend::store::Position::After(made.revision.clone()))
-        .await
-        .answer
-        .unwrap();
+    let mut changes = one.changes(Position::After(made.revision.clone())).await.answer.unwrap();
     for (at, code) in [("first", Some(&*made.code)), ("last", None)] {
         let notice = Notice { todo_id: made.id.clone(), issued_at: at.to_owned() };
         one.keep(&notice, code).await.unwrap();
@@ -151,11 +178,11 @@ async fn notices_are_kept(instance: &Instance) {
     let found = gateway.get(None, &made.code).await.answer.unwrap();
     assert_eq!(found.revision, made.revision);
     let updated = gateway.update(None, &draft, Some(&made.revision)).await.answer.unwrap();
-    let changed = kab_backend::store::Draft { message: "other".into(), ..draft };
+    let changed = Draft { message: "other".into(), ..draft };
     let updated = gateway.update(None, &changed, Some(&updated.revision)).await.answer.unwrap();
     // The notices were no changes.
     let told = futures::StreamExt::next(&mut changes).await.unwrap().unwrap();
     assert_eq!((told.entity.message.as_str(), told.entity.revision), ("other", updated.revision));
     let stale = gateway.delete(None, &made.code, Some(&made.revision)).await.answer;
-    assert!(matches!(stale, Err(kab_backend::store::Refused::Conflict(_))), "{stale:?}");
+    assert!(matches!(stale, Err(Refused::Conflict(_))), "{stale:?}");
 }

@@ -78,6 +78,11 @@ impl Todo {
         self.metadata.name.as_deref().unwrap_or_default()
     }
 
+    /// Its business code.
+    pub fn code(&self) -> &str {
+        code_of(self.name(), self.spec.get("code").and_then(serde_json::Value::as_str))
+    }
+
     /// Its UID; empty if it has none.
     pub fn uid(&self) -> &str {
         self.metadata.uid.as_deref().unwrap_or_default()

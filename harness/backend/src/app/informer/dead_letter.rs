@@ -106,7 +106,8 @@ impl DeadLetters {
     }
 
     /// Applies this subscriber's part of the status; whether that was taken.
-    async fn write(&self, todo: &Todo, status: Value) -> bool {
+    async fn write(&self, todo: &Todo, mut status: Value) -> bool {
+        status["of"] = state_of(todo);
         let object = json!({
             "apiVersion": API_VERSION, "kind": KIND,
             // Of this very entity, not of one that has its name by now.
@@ -123,6 +124,25 @@ impl DeadLetters {
                 tracing::error!(name, cause = root_cause(&e), "writing the status failed");
                 false
             }
+        }
+    }
+}
+
+/// Which state of `todo` its status is written to: the write gives the object
+/// another resourceVersion, and whoever reads it must be able to tell that from
+/// a change.
+fn state_of(todo: &Todo) -> Value {
+    let (generation, op) = (todo.metadata.generation, todo.op());
+    let known = todo.status.as_ref().and_then(|status| status.get("of"));
+    let same = |of: &&Value| of["generation"] == json!(generation) && of["op"] == json!(op);
+    match known.filter(same) {
+        Some(of) => of.clone(),
+        None => {
+            let mut of = json!({ "generation": generation, "revision": todo.revision() });
+            if let Some(op) = op {
+                of["op"] = json!(op);
+            }
+            of
         }
     }
 }

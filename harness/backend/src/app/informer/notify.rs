@@ -41,6 +41,8 @@ struct Notification<'a> {
 struct More<'a> {
     change: ChangeKind,
     revision: &'a str,
+    /// With it, whoever is told finds the entity without a search.
+    code: &'a str,
 }
 
 /// What became of one try.
@@ -97,8 +99,11 @@ impl Notifier {
 
     /// Tries once.
     pub(super) async fn tell(&self, seen: &Seen, subject: Option<&Todo>) -> Tried {
-        let more = (!self.defects().has(Defect::NamelessDeletes))
-            .then(|| More { change: seen.news.kind, revision: seen.news.todo.revision() });
+        let more = (!self.defects().has(Defect::NamelessDeletes)).then(|| More {
+            change: seen.news.kind,
+            revision: seen.news.todo.revision(),
+            code: seen.news.todo.code(),
+        });
         let notification = Notification {
             todo_id: subject.map_or("", Todo::uid),
             issued_at: subject.and_then(|todo| todo.metadata.creation_timestamp.as_ref()),

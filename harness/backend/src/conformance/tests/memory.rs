@@ -158,7 +158,7 @@ impl Memory {
         let new = Entity {
             message: draft.message.clone().into_owned(),
             when: draft.when.clone().into_owned(),
-            ..old.clone()
+            ..old
         };
         if self.has(Fault::LosesUpdates) && draft.message.ends_with('3') {
             // Answered, and gone.

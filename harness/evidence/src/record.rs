@@ -137,6 +137,12 @@ pub struct CellRecord {
     /// Value of each matrix axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub axes: BTreeMap<String, serde_json::Value>,
+    /// What was wrong with the system on purpose: the names of its defects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defects: Vec<String>,
+    /// The kinds of processes whose death is part of the question: `informer`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_die: Vec<String>,
     /// The steps that were begun, in order.
     pub steps: Vec<StepRecord>,
     /// What the machine did meanwhile; none if the cell came to no step.

@@ -142,6 +142,7 @@ impl Stage {
             defects: Variant::Naive.defects(),
             kubeconfig: local.kubeconfig().to_owned(),
             namespace: NAMESPACE.to_owned(),
+            prefix: String::new(),
             program: PathBuf::new(),
             leading_args: Vec::new(),
             work_dir: dir.join("bench"),

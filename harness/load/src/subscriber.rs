@@ -137,12 +137,10 @@ impl Subscriber {
         // An error means that the server has ended.
         let _ = listens.wait_for(|listens| *listens == up).await;
         if let Some(time) = time {
-            let shared = Arc::downgrade(&self.shared);
+            let behaviour = self.shared.behaviour.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(time).await;
-                if let Some(shared) = shared.upgrade() {
-                    shared.recover(told);
-                }
+                recover(&behaviour, told);
             });
         }
     }
@@ -188,6 +186,8 @@ impl Subscriber {
     /// # Errors
     /// If a receipt could not be written.
     pub async fn stop(self) -> Result<u64, SubscriberError> {
+        // Whoever is kept waiting is let go.
+        self.shared.tell(Behaviour::Normal);
         let _ = self.ending.send(true);
         let _ = self.server.await;
         match Arc::try_unwrap(self.shared) {
@@ -304,6 +304,18 @@ struct Notification {
     todo_id: Option<String>,
 }
 
+/// Has it behave normally again, unless it was told something since it was
+/// `told` so often.
+fn recover(behaviour: &watch::Sender<(Behaviour, u64)>, told: u64) {
+    behaviour.send_if_modified(|(now, times)| {
+        let same = *times == told;
+        if same {
+            *now = Behaviour::Normal;
+        }
+        same
+    });
+}
+
 impl Shared {
     /// Tells it how to behave; how often it was told then.
     fn tell(&self, behaviour: Behaviour) -> u64 {
@@ -312,17 +324,6 @@ impl Shared {
             *told += 1;
         });
         self.behaviour.borrow().1
-    }
-
-    /// Behaves normally again, unless it was told something since time `told`.
-    fn recover(&self, told: u64) {
-        self.behaviour.send_if_modified(|(now, times)| {
-            let same = *times == told;
-            if same {
-                *now = Behaviour::Normal;
-            }
-            same
-        });
     }
 
     async fn receive(&self, request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, Silence> {

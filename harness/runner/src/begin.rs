@@ -172,6 +172,7 @@ async fn bring_up<'a>(
         defects: variant.defects(),
         kubeconfig: local.kubeconfig().to_owned(),
         namespace: NAMESPACE.to_owned(),
+        prefix: String::new(),
         program: request.program.clone(),
         leading_args: Vec::new(),
         work_dir: dir.path().join("apps"),

@@ -42,6 +42,9 @@ pub struct DeploySpec {
     pub defects: Defects,
     /// Namespace of the system: its own, made if it is not there.
     pub namespace: String,
+    /// What the names of its processes begin with: nothing for the first
+    /// instance, `kab02-` for another one beside it.
+    pub prefix: String,
     /// Program that runs the apps...
     pub program: PathBuf,
     /// ... and its arguments before `app NAME --config FILE`.
@@ -112,6 +115,9 @@ pub enum DeployError {
         /// Which app.
         name: String,
     },
+    /// There is no such process.
+    #[error("the system has no process called {0:?}")]
+    NoProcess(String),
     /// The spans that show a webhook in force cannot be read.
     #[error("reading spans: {0}")]
     Spans(#[from] kab_evidence::jsonl::JsonlError),

@@ -26,6 +26,7 @@ use crate::deploy::{DeployError, DeploySpec, apply, await_served, certificate, w
 use crate::entity::{CRD_NAME, GROUP, PLURAL, Todo};
 
 mod admission;
+mod again;
 mod teardown;
 
 /// How many entities a page of [`Deployed::stored`] holds: client-go's own.
@@ -257,7 +258,7 @@ impl Deployed {
         subscriber_url: &str,
     ) -> Result<(), DeployError> {
         let name = format!("informer-{index}");
-        if let Some(place) = self.children.iter().position(|child| child.name() == name) {
+        if let Some(place) = self.place_of(&name) {
             self.children.swap_remove(place).stop(GRACE).await;
         }
         let config = InformerConfig {
@@ -297,7 +298,7 @@ impl Deployed {
 
     /// The process called `name`: `gateway`, `webhook`, `informer-0`, ...
     pub fn child(&self, name: &str) -> Option<&Child> {
-        self.children.iter().find(|child| child.name() == name)
+        self.children.get(self.place_of(name)?)
     }
 
     /// What a client of the gateway can conclude from the status of its answer

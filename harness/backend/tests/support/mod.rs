@@ -67,6 +67,7 @@ fn spec(plane: &Plane, namespace: &str, dir: &Path) -> DeploySpec {
         variant: Variant::Naive,
         defects: Variant::Naive.defects(),
         namespace: namespace.to_owned(),
+        prefix: String::new(),
         program: env!("CARGO_BIN_EXE_kab-app").into(),
         leading_args: Vec::new(),
         work_dir: dir.join("work"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kab_backend::client::connect;
 use kab_backend::deploy::access::{Rule, grant};
-use kab_backend::deploy::{DeployError, DeploySpec, apply, await_served};
+use kab_backend::deploy::{DeployError, DeploySpec, Limits, apply, await_served};
 use kab_backend::entity::{CRD_NAME, GROUP, KIND, PLURAL, Todo, VERSION};
 use kab_backend::system::Variant;
 use kab_calibrate::null::NullServer;
@@ -140,6 +140,7 @@ impl Stage {
         let spec = DeploySpec {
             variant: Variant::Naive,
             defects: Variant::Naive.defects(),
+            limits: Limits::default(),
             kubeconfig: local.kubeconfig().to_owned(),
             namespace: NAMESPACE.to_owned(),
             prefix: String::new(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kab_backend::deploy::{DeployError, DeploySpec};
+use kab_backend::deploy::{DeployError, DeploySpec, Limits};
 use kab_backend::kubernetes::Deployed;
 use kab_backend::system::{NoSuchSystem, Variant};
 use kab_evidence::event::Happening;
@@ -170,6 +170,7 @@ async fn bring_up<'a>(
     let spec = DeploySpec {
         variant,
         defects: variant.defects(),
+        limits: Limits::default(),
         kubeconfig: local.kubeconfig().to_owned(),
         namespace: NAMESPACE.to_owned(),
         prefix: String::new(),

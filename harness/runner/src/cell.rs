@@ -96,7 +96,7 @@ impl Cell<'_> {
         let index = u32::try_from(self.subscribers.len()).unwrap_or(u32::MAX);
         let subscriber = Subscriber::start(index, &self.folder.spans_dir()).await?;
         let url = format!("http://{}", subscriber.address());
-        self.system.add_informer(self.supervisor, index, &url).await?;
+        self.system.add_informer(self.supervisor, index, 1, &url).await?;
         self.subscribers.push(subscriber);
         self.note_processes();
         Ok(())

@@ -27,13 +27,15 @@ use serde::{Deserialize, Serialize};
 use super::spans::Spans;
 use super::{AppError, GRACE, announce, any_loopback_port, failed, terminated};
 use crate::client::connect;
+use crate::defect::{Defect, Defects};
 use crate::entity::{API_VERSION, KIND, Todo};
+use crate::rules::judge;
 
 pub(crate) mod messages;
 mod upstream;
 
 use messages::{
-    Item, NewTodo, Notification, Object, ObjectHead, ObjectSpec, Refusal, Stock, Stored,
+    Item, Judged, NewTodo, Notification, Object, ObjectHead, ObjectSpec, Refusal, Stock, Stored,
     StoredHead, TodoView, ValidateRequest, ValidateResponse,
 };
 use upstream::{Answer, Upstream};
@@ -55,9 +57,13 @@ pub struct GatewayConfig {
     /// Where to listen; a free loopback port unless given.
     #[serde(default = "any_loopback_port")]
     pub listen: SocketAddr,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub defects: Defects,
 }
 
 struct Gateway {
+    defects: Defects,
     upstream: Upstream,
     pod_name: String,
     spans: Arc<Spans>,
@@ -72,7 +78,7 @@ pub(super) async fn run(config: GatewayConfig, spans: Arc<Spans>) -> Result<(), 
         .await
         .map_err(failed(format!("listening on {}", config.listen)))?;
     let address = listener.local_addr().map_err(failed("asking for the address listened on"))?;
-    let app = router(client, &config.namespace, config.pod_name, spans);
+    let app = router(client, &config.namespace, config.pod_name, config.defects, spans);
     let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     let stop = terminated()?.shared();
     let server = axum::serve(listener, app).with_graceful_shutdown(stop.clone());
@@ -84,9 +90,16 @@ pub(super) async fn run(config: GatewayConfig, spans: Arc<Spans>) -> Result<(), 
     }
 }
 
-fn router(client: Client, namespace: &str, pod_name: String, spans: Arc<Spans>) -> Router {
+fn router(
+    client: Client,
+    namespace: &str,
+    pod_name: String,
+    defects: Defects,
+    spans: Arc<Spans>,
+) -> Router {
     let collection = <Todo as kube::Resource>::url_path(&(), Some(namespace));
     let gateway = Gateway {
+        defects,
         upstream: Upstream::new(client, collection),
         pod_name,
         spans,
@@ -182,17 +195,32 @@ async fn validate(State(gateway): State<Arc<Gateway>>, request: Request) -> Resp
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let response = match serde_json::from_slice::<ValidateRequest<'_>>(&body) {
-        Ok(ValidateRequest { raw }) => {
-            tracing::debug!(bytes = raw.len(), "asked to judge a Todo");
-            // Whatever it is (defect 3).
-            json(StatusCode::OK, &ValidateResponse { valid: true, message: None })
-        }
+    let question = match serde_json::from_slice::<ValidateRequest<'_>>(&body) {
+        Ok(question) => question,
         Err(e) => return bad_request(&e.to_string()),
     };
+    // Whatever it is (defect 3).
+    let broken = if gateway.defects.has(Defect::AlwaysValid) {
+        Vec::new()
+    } else {
+        judge_texts(&question.raw, question.raw_old.as_deref())
+    };
+    let valid = broken.is_empty();
+    let message = (!valid).then(|| broken.join("; "));
     let op = op(&head.headers);
-    gateway.spans.record(Span::Validate { op, start, end: Mono::now(), valid: true });
+    let response = json(StatusCode::OK, &ValidateResponse { valid, message });
+    gateway.spans.record(Span::Validate { op, start, end: Mono::now(), valid });
     response
+}
+
+/// What is wrong with the Todo in `raw`, as what becomes of that in `old`.
+fn judge_texts(raw: &str, old: Option<&str>) -> Vec<String> {
+    let Ok(new) = serde_json::from_str::<Judged<'_>>(raw) else {
+        return vec!["not a Todo".to_owned()];
+    };
+    let old = old.and_then(|old| serde_json::from_str::<Judged<'_>>(old).ok());
+    let old = old.as_ref().map(Judged::content);
+    judge(new.content(), old).iter().map(ToString::to_string).collect()
 }
 
 async fn notify(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {

@@ -125,7 +125,7 @@ pub async fn run(name: &str, config: &Path) -> Result<(), AppError> {
         "webhook" => recorded(name, webhook::run, read(config)?).await,
         "informer" => {
             let config: informer::InformerConfig = read(config)?;
-            let process = format!("informer-{}", config.subscriber);
+            let process = informer::process_name(config.subscriber, config.replica);
             recorded(&process, informer::run, config).await
         }
         other => Err(AppError::Unknown(other.to_owned())),

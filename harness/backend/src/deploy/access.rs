@@ -14,7 +14,8 @@ use kube::api::{Api, PostParams};
 use kube::config::Kubeconfig;
 use serde_json::json;
 
-use super::{DeployError, DeploySpec, apply, poll_until, write_json};
+use super::{DeployError, DeploySpec, apply, delete, poll_until, write_json};
+use crate::kubernetes::objects::INSTANCE_LABEL;
 
 /// How long a token is good for, in seconds: longer than any run.
 const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
@@ -40,38 +41,100 @@ pub async fn grant(
     rules: &[Rule],
 ) -> Result<PathBuf, DeployError> {
     let namespace = &spec.namespace;
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
-    let account = json!({
-        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": name },
-    });
-    let rule = |rule: &Rule| {
-        json!({
-            "apiGroups": [rule.group], "resources": [rule.resource], "verbs": rule.verbs,
-        })
-    };
-    let role = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": { "name": name },
-        "rules": rules.iter().map(rule).collect::<Vec<_>>(),
-    });
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": { "name": name },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name },
-        "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": namespace }],
-    });
+    let role = role(namespace, name, rules);
+    let binding = binding((namespace, namespace), name, name, "Role", name);
+    // A power that it had before under the same name.
+    let admins = admins_binding(name);
     tokio::try_join!(
-        apply(&accounts, manager, name, &account),
         apply(&roles, manager, name, &role),
         apply(&bindings, manager, name, &binding),
+        delete(&bindings, &admins),
     )?;
+    give_kubeconfig(spec, client, manager, name, rules).await
+}
+
+/// Makes the service account `name` and binds it to ClusterRole
+/// `cluster-admin`: in its namespace it may do everything (defect 1).
+pub async fn grant_everything(
+    spec: &DeploySpec,
+    client: &Client,
+    manager: &str,
+    name: &str,
+) -> Result<PathBuf, DeployError> {
+    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), &spec.namespace);
+    let admins = admins_binding(name);
+    let place = (spec.namespace.as_str(), spec.namespace.as_str());
+    let binding = binding(place, &admins, name, "ClusterRole", CLUSTER_ADMIN);
+    apply(&bindings, manager, &admins, &binding).await?;
+    let everything = [Rule { group: "*", resource: "*", verbs: &["*"] }];
+    give_kubeconfig(spec, client, manager, name, &everything).await
+}
+
+/// The role that may do everything.
+const CLUSTER_ADMIN: &str = "cluster-admin";
+
+/// A binding's role cannot be changed, so another role takes another binding.
+fn admins_binding(account: &str) -> String {
+    format!("{account}-{CLUSTER_ADMIN}")
+}
+
+async fn give_kubeconfig(
+    spec: &DeploySpec,
+    client: &Client,
+    manager: &str,
+    name: &str,
+    rules: &[Rule],
+) -> Result<PathBuf, DeployError> {
+    let namespace = &spec.namespace;
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    apply(&accounts, manager, name, &account(namespace, name)).await?;
     let token = token(&accounts, name).await?;
     await_honoured(client, namespace, name, rules).await?;
     let path = spec.work_dir.join(format!("{name}.kubeconfig"));
     write_json(&path, &kubeconfig(spec, name, &token)?)?;
     Ok(path)
+}
+
+/// A service account of `instance`.
+pub(crate) fn account(instance: &str, name: &str) -> serde_json::Value {
+    json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(instance, name) })
+}
+
+/// A role of `instance`.
+pub(crate) fn role(instance: &str, name: &str, rules: &[Rule]) -> serde_json::Value {
+    let rule = |rule: &Rule| {
+        json!({
+            "apiGroups": [rule.group], "resources": [rule.resource], "verbs": rule.verbs,
+        })
+    };
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": metadata(instance, name),
+        "rules": rules.iter().map(rule).collect::<Vec<_>>(),
+    })
+}
+
+/// Gives `account` of `namespace`, where `instance` is, a role: its `kind` is
+/// `Role` or `ClusterRole`.
+pub(crate) fn binding(
+    (instance, namespace): (&str, &str),
+    name: &str,
+    account: &str,
+    kind: &str,
+    role: &str,
+) -> serde_json::Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": metadata(instance, name),
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role },
+        "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": namespace }],
+    })
+}
+
+fn metadata(instance: &str, name: &str) -> serde_json::Value {
+    json!({ "name": name, "labels": { INSTANCE_LABEL: instance } })
 }
 
 async fn token(accounts: &Api<ServiceAccount>, name: &str) -> Result<String, DeployError> {

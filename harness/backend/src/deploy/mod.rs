@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kab_lab::process::ProcessError;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::runtime::wait;
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::app::informer::Delivery;
 use crate::client::ClientError;
 use crate::defect::Defects;
 use crate::entity::{CRD_NAME, Todo};
@@ -40,6 +41,8 @@ pub struct DeploySpec {
     pub variant: Variant,
     /// What is wrong with it; [`Variant::defects`] unless that is the question.
     pub defects: Defects,
+    /// Numbers that a scenario may want to be others.
+    pub limits: Limits,
     /// Namespace of the system: its own, made if it is not there.
     pub namespace: String,
     /// What the names of its processes begin with: nothing for the first
@@ -55,6 +58,22 @@ pub struct DeploySpec {
     pub spans_dir: PathBuf,
     /// Folder for the apps' logs.
     pub logs_dir: PathBuf,
+}
+
+/// Numbers of a system that has them: the naive one has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How many entities an instance may have. A quota: where no controller
+    /// manager runs, what was deleted counts as well.
+    pub entities: u64,
+    /// How an informer tries again.
+    pub delivery: Delivery,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entities: 1_000_000_000, delivery: Delivery::default() }
+    }
 }
 
 /// A system could not be deployed, looked into, or taken down.
@@ -145,6 +164,18 @@ where
     let applied = api.patch(name, &params, &Patch::Apply(object)).await;
     let action = || format!("applying {} {name}", K::kind(&()));
     applied.map(drop).map_err(|e| DeployError::api(action())(e))
+}
+
+/// Deletes `name`; that it is gone already is as good.
+pub(crate) async fn delete<K>(api: &Api<K>, name: &str) -> Result<(), DeployError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    match api.delete(name, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(e) => Err(DeployError::api(format!("deleting {} {name}", K::kind(&())))(e)),
+    }
 }
 
 /// Waits until the Todo's definition is established and its collection served.

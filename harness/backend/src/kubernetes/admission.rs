@@ -1,9 +1,10 @@
-//! The webhook's registration, and how to know that it is in force.
+//! Who judges writes, and how to know that it does.
 
 use std::net::SocketAddr;
 
-use k8s_openapi::ByteString;
-use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
+};
 use kab_evidence::clock::Mono;
 use kab_evidence::id::{OP_ANNOTATION, OpId};
 use kab_evidence::jsonl;
@@ -12,18 +13,13 @@ use kube::Client;
 use kube::api::{Api, PostParams};
 use serde_json::json;
 
-use crate::deploy::{DeployError, DeploySpec, PATIENCE, POLL, apply};
-use crate::entity::{GROUP, PLURAL, Todo, VERSION};
+use super::objects::policy::{self, PROBE_ANNOTATION, PROBE_REFUSED};
+use super::objects::{cluster_name, webhook};
+use crate::deploy::{DeployError, DeploySpec, PATIENCE, POLL, apply, poll_until};
+use crate::entity::Todo;
 
-/// The one configuration that all instances share, each with a webhook of its
-/// own in it (defect 5).
-pub(super) const CONFIGURATION: &str = "todos.k8sasbackend.com";
-
-/// How long the apiserver waits for a webhook, in seconds, as the origin sets
-/// it.
-const TIMEOUT_SECONDS: i32 = 5;
-
-/// Adds this instance's webhook to the configuration.
+/// Registers this instance's webhook: in a configuration of its own, or in the
+/// one that all share.
 pub(super) async fn register(
     spec: &DeploySpec,
     client: &Client,
@@ -31,38 +27,40 @@ pub(super) async fn register(
     address: SocketAddr,
     authority: &str,
 ) -> Result<(), DeployError> {
-    let webhook = json!({
-        "name": format!("{}.todos.k8sasbackend.com", spec.namespace),
-        "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
-        // What v1beta1 takes if nothing is said, as the origin does: a webhook
-        // that is down lets everything in (defect 4).
-        "failurePolicy": "Ignore",
-        "matchPolicy": "Exact",
-        "timeoutSeconds": TIMEOUT_SECONDS,
-        // No namespaceSelector: it judges every instance's writes (defect 5).
-        "rules": [{
-            "apiGroups": [GROUP], "apiVersions": [VERSION], "resources": [PLURAL],
-            "operations": ["*"], "scope": "Namespaced",
-        }],
-        "clientConfig": {
-            "url": format!("https://{address}/crd"),
-            "caBundle": ByteString(authority.as_bytes().to_vec()),
-        },
-    });
+    let (namespace, defects) = (&spec.namespace, &spec.defects);
+    let at = webhook::at_url(&format!("https://{address}/crd"), authority);
+    let hook = webhook::webhook(namespace, namespace, defects, at);
+    let name = webhook::configuration_name(namespace, defects);
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-    apply(&configurations, manager, CONFIGURATION, &configuration(&[webhook])).await
+    apply(&configurations, manager, &name, &webhook::configuration(&name, &[hook])).await
 }
 
-/// A configuration with these webhooks. Applied by one manager, it leaves
-/// those of others alone.
-pub(super) fn configuration(webhooks: &[serde_json::Value]) -> serde_json::Value {
-    json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingWebhookConfiguration",
-        "metadata": { "name": CONFIGURATION },
-        "webhooks": webhooks,
-    })
+/// Makes this instance's policy, and binds it.
+pub(super) async fn set_policy(
+    spec: &DeploySpec,
+    client: &Client,
+    manager: &str,
+) -> Result<(), DeployError> {
+    let (namespace, defects) = (&spec.namespace, &spec.defects);
+    let name = cluster_name(namespace);
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
+    apply(&policies, manager, &name, &policy::policy(namespace, defects)).await?;
+    apply(&bindings, manager, &name, &policy::binding(namespace, namespace, defects)).await
+}
+
+/// A Todo that breaks no rule.
+pub(super) fn probe() -> Todo {
+    let mut probe = Todo::default();
+    probe.metadata.name = Some("kab-probe".to_owned());
+    probe.spec = json!({ "message": "probe", "when": "2030-01-01T00:00:00Z" });
+    probe
+}
+
+fn annotated(key: &str, value: String) -> Todo {
+    let mut probe = probe();
+    probe.metadata.annotations = Some([(key.to_owned(), value)].into());
+    probe
 }
 
 /// Waits until the webhook with process id `pid` is really called: the
@@ -71,7 +69,7 @@ pub(super) fn configuration(webhooks: &[serde_json::Value]) -> serde_json::Value
 ///
 /// Creates without storing (dry run), each with an operation id of its own,
 /// until the webhook's spans show one of them.
-pub(super) async fn await_in_force(
+pub(super) async fn await_called(
     spec: &DeploySpec,
     client: &Client,
     pid: u32,
@@ -83,9 +81,7 @@ pub(super) async fn await_in_force(
     let probing = async {
         for sequence in 0.. {
             let op = OpId::new(nonce, sequence);
-            let mut probe = Todo::default();
-            probe.metadata.name = Some("kab-probe".to_owned());
-            probe.metadata.annotations = Some([(OP_ANNOTATION.to_owned(), op.to_string())].into());
+            let probe = annotated(OP_ANNOTATION, op.to_string());
             let created = todos.create(&dry_run, &probe).await;
             created.map_err(|e| DeployError::api("creating a Todo in a dry run")(e))?;
             // Spans are written a moment after the answer.
@@ -104,4 +100,19 @@ pub(super) async fn await_in_force(
     let what = || format!("the webhook of {} is in force", spec.namespace);
     let in_time = tokio::time::timeout(PATIENCE, probing).await;
     in_time.unwrap_or_else(|_| Err(DeployError::InVain { what: what() }))
+}
+
+/// Waits until the policy judges: until a dry run that it must refuse is
+/// refused. And then one that it must not is taken.
+pub(super) async fn await_judged(spec: &DeploySpec, client: &Client) -> Result<(), DeployError> {
+    let todos: Api<Todo> = Api::namespaced(client.clone(), &spec.namespace);
+    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+    let forbidden = annotated(PROBE_ANNOTATION, "true".to_owned());
+    poll_until(format!("the policy of {} is in force", spec.namespace), async || {
+        let created = todos.create(&dry_run, &forbidden).await;
+        matches!(created, Err(kube::Error::Api(status)) if status.message.contains(PROBE_REFUSED))
+    })
+    .await?;
+    let created = todos.create(&dry_run, &probe()).await;
+    created.map(drop).map_err(|e| DeployError::api("creating a good Todo in a dry run")(e))
 }

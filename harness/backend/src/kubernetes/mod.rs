@@ -7,26 +7,25 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kab_evidence::ledger::Outcome;
 use kab_evidence::store::StoredEntity;
 use kab_lab::process::{Child, Ended, Supervisor};
 use kube::Client;
 use kube::api::{Api, ListParams};
 
-use crate::app::gateway::GatewayConfig;
 use crate::app::gateway::messages::NewTodo;
-use crate::app::informer::InformerConfig;
-use crate::app::webhook::WebhookConfig;
-use crate::client::connect;
-use crate::deploy::access::{Rule, grant};
-use crate::deploy::process::{Running, start};
-use crate::deploy::{DeployError, DeploySpec, apply, await_served, certificate, write_private};
-use crate::entity::{CRD_NAME, GROUP, PLURAL, Todo};
+use crate::app::informer::{self, InformerConfig};
+use crate::deploy::access::grant;
+use crate::deploy::process::start;
+use crate::deploy::{DeployError, DeploySpec};
+use crate::entity::Todo;
+use objects::roles;
 
 mod admission;
 mod again;
+mod ground;
+pub(crate) mod objects;
+mod place;
 mod teardown;
 
 /// How many entities a page of [`Deployed::stored`] holds: client-go's own.
@@ -34,30 +33,6 @@ const PAGE: u32 = 500;
 
 /// How long an app may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What the gateway may do. The origin binds its apps to `cluster-admin`
-/// (defect 1). The lab does not, for now: this is the place to bring that
-/// back, as a switch, when a scenario is about it.
-const GATEWAY: &[Rule] =
-    &[Rule { group: GROUP, resource: PLURAL, verbs: &["create", "get", "list"] }];
-
-/// What an informer may do: see [`GATEWAY`].
-const INFORMER: &[Rule] = &[
-    Rule { group: GROUP, resource: PLURAL, verbs: &["get", "list", "watch"] },
-    Rule { group: "", resource: "events", verbs: &["create"] },
-];
-
-/// What the accounts of a load may do: everything that its operations need.
-const LOAD: &[Rule] = &[
-    Rule { group: GROUP, resource: PLURAL, verbs: EVERYTHING },
-    Rule { group: "", resource: "configmaps", verbs: EVERYTHING },
-    Rule { group: "coordination.k8s.io", resource: "leases", verbs: EVERYTHING },
-];
-const EVERYTHING: &[&str] = &["create", "get", "list", "watch", "update", "patch", "delete"];
-
-/// What bare watchers may do.
-const WATCHER: &[Rule] =
-    &[Rule { group: GROUP, resource: PLURAL, verbs: &["get", "list", "watch"] }];
 
 /// A system that is in place. Its processes end with the supervisor;
 /// its objects stay until [`Deployed::teardown`].
@@ -70,124 +45,10 @@ pub struct Deployed {
     made: teardown::Made,
 }
 
-impl Deployed {
-    /// Puts a system into a cluster: gateway and webhook, the latter in
-    /// force. Informers come with their subscribers, by [`Deployed::add_informer`].
-    ///
-    /// # Errors
-    /// If the cluster refuses something, an app does not start, or the webhook
-    /// does not come into force. What was made until then stays.
-    pub async fn deploy(spec: &DeploySpec, supervisor: &Supervisor) -> Result<Self, DeployError> {
-        let client = connect(&spec.kubeconfig).await?;
-        let manager = manager(spec);
-        let made = make_ground(spec, &client, &manager).await?;
-        let (gateway_access, informer_kubeconfig, ()) = tokio::try_join!(
-            grant(spec, &client, &manager, "gateway", GATEWAY),
-            grant(spec, &client, &manager, "informer", INFORMER),
-            await_served(&client, &spec.namespace),
-        )?;
-        let gateway = start_gateway(spec, supervisor, gateway_access).await?;
-        let gateway_address = gateway.address()?;
-        let (webhook, authority) = start_webhook(spec, supervisor, gateway_address).await?;
-        admission::register(spec, &client, &manager, webhook.address()?, &authority).await?;
-        admission::await_in_force(spec, &client, webhook.child.pid()).await?;
-        Ok(Self {
-            spec: spec.clone(),
-            client,
-            informer_kubeconfig,
-            gateway: gateway_address,
-            children: vec![gateway.child, webhook.child],
-            made,
-        })
-    }
-}
-
 /// The field manager of one instance: two instances share cluster-wide
 /// objects, and each keeps to its own part of them.
 fn manager(spec: &DeploySpec) -> String {
     format!("kab-{}", spec.namespace)
-}
-
-/// Namespace and definition; which of them were not there before.
-async fn make_ground(
-    spec: &DeploySpec,
-    client: &Client,
-    manager: &str,
-) -> Result<teardown::Made, DeployError> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let name = &spec.namespace;
-    let namespace = serde_json::json!({
-        "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name },
-    });
-    let (had_namespace, had_definition) =
-        tokio::try_join!(namespaces.get_metadata_opt(name), definitions.get_metadata_opt(CRD_NAME))
-            .map_err(|e| DeployError::api("looking for what is there already")(e))?;
-    let definition = definition();
-    tokio::try_join!(
-        apply(&namespaces, manager, name, &namespace),
-        apply(&definitions, manager, CRD_NAME, &definition),
-    )?;
-    Ok(teardown::Made { namespace: had_namespace.is_none(), definition: had_definition.is_none() })
-}
-
-/// The Todo's definition. The origin's has no schema (defect 2); today's API
-/// wants one, and this is the one that says nothing.
-fn definition() -> serde_json::Value {
-    serde_json::json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": { "name": CRD_NAME },
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {
-                "plural": PLURAL, "singular": "todo",
-                "kind": crate::entity::KIND, "listKind": "TodoList",
-            },
-            "versions": [{
-                "name": crate::entity::VERSION, "served": true, "storage": true,
-                "schema": { "openAPIV3Schema": {
-                    "type": "object", "x-kubernetes-preserve-unknown-fields": true,
-                } },
-            }],
-        },
-    })
-}
-
-async fn start_gateway(
-    spec: &DeploySpec,
-    supervisor: &Supervisor,
-    kubeconfig: PathBuf,
-) -> Result<Running, DeployError> {
-    let config = GatewayConfig {
-        kubeconfig,
-        namespace: spec.namespace.clone(),
-        pod_name: "gateway-0".to_owned(),
-        listen: crate::app::any_loopback_port(),
-    };
-    start(spec, supervisor, "gateway", "gateway", &config).await
-}
-
-/// Starts the webhook; and the PEM of the authority that signed its
-/// certificate, made for this instance alone (the origin shares certificates
-/// between instances: defect 15 is left out).
-async fn start_webhook(
-    spec: &DeploySpec,
-    supervisor: &Supervisor,
-    gateway: SocketAddr,
-) -> Result<(Running, String), DeployError> {
-    let made = certificate::for_loopback(&format!("webhook of {}", spec.namespace))?;
-    let config = WebhookConfig {
-        gateway_url: format!("http://{gateway}"),
-        certificate: spec.work_dir.join("webhook.crt"),
-        key: spec.work_dir.join("webhook.key"),
-        listen: crate::app::any_loopback_port(),
-    };
-    write_private(&config.certificate, made.certificate.as_bytes())?;
-    write_private(&config.key, made.key.as_bytes())?;
-    let running = start(spec, supervisor, "webhook", "webhook", &config).await?;
-    Ok((running, made.authority))
 }
 
 impl fmt::Debug for Deployed {
@@ -217,7 +78,7 @@ impl Deployed {
     /// If the cluster refuses it.
     pub async fn load_account(&self, index: u16) -> Result<PathBuf, DeployError> {
         let (manager, name) = (manager(&self.spec), format!("load-{index}"));
-        grant(&self.spec, &self.client, &manager, &name, LOAD).await
+        grant(&self.spec, &self.client, &manager, &name, roles::LOAD).await
     }
 
     /// The kubeconfig of an account that may only read and watch the entities:
@@ -226,7 +87,7 @@ impl Deployed {
     /// # Errors
     /// If the cluster refuses it.
     pub async fn watch_account(&self) -> Result<PathBuf, DeployError> {
-        grant(&self.spec, &self.client, &manager(&self.spec), "watcher", WATCHER).await
+        grant(&self.spec, &self.client, &manager(&self.spec), "watcher", roles::WATCHER).await
     }
 
     /// Stops the apps, each in order, `grace` at most; what they saw is then
@@ -244,31 +105,47 @@ impl Deployed {
         format!("http://{}", self.gateway)
     }
 
-    /// Starts the informer of subscriber `index`, which listens at `subscriber_url`
-    /// (notifications go to `/api/todonotifications` below it). When this
-    /// returns, its watch is established. If there was an informer of that
-    /// subscriber, this takes its place: then everything is announced anew.
+    /// Starts the informer of subscriber `index`, which listens at
+    /// `subscriber_url` (notifications go to `/api/todonotifications` below
+    /// it), as `replicas` processes: `informer-<index>`, `informer-<index>-1`,
+    /// and so on. When this returns, the watch of the first is established, and
+    /// the others watch too, or wait to take its place. If there was an informer
+    /// of that subscriber, this takes its place.
     ///
     /// # Errors
-    /// If it does not start.
+    /// If one does not start.
     pub async fn add_informer(
         &mut self,
         supervisor: &Supervisor,
         index: u32,
+        replicas: u32,
         subscriber_url: &str,
     ) -> Result<(), DeployError> {
-        let name = format!("informer-{index}");
-        if let Some(place) = self.place_of(&name) {
-            self.children.swap_remove(place).stop(GRACE).await;
-        }
-        let config = InformerConfig {
-            kubeconfig: self.informer_kubeconfig.clone(),
-            namespace: self.spec.namespace.clone(),
-            subscriber: index,
-            subscriber_url: subscriber_url.to_owned(),
+        let name = format!("{}informer-{index}", self.spec.prefix);
+        let is_replica = |child: &Child| {
+            child.name().strip_prefix(&name).is_some_and(|rest| {
+                rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| n.parse::<u32>().is_ok())
+            })
         };
-        let running = start(&self.spec, supervisor, "informer", &name, &config).await?;
-        self.children.push(running.child);
+        let (before, others) = self.children.drain(..).partition(is_replica);
+        self.children = others;
+        let before: Vec<Child> = before;
+        futures::future::join_all(before.iter().map(|child| child.stop(GRACE))).await;
+        for replica in 0..replicas.max(1) {
+            let config = InformerConfig {
+                kubeconfig: self.informer_kubeconfig.clone(),
+                namespace: self.spec.namespace.clone(),
+                subscriber: index,
+                subscriber_url: subscriber_url.to_owned(),
+                identity: Some(informer::process_name(index, replica)),
+                replica,
+                defects: self.spec.defects.clone(),
+                delivery: self.spec.limits.delivery,
+            };
+            let name = informer::process_name(index, replica);
+            let running = start(&self.spec, supervisor, "informer", &name, &config).await?;
+            self.children.push(running.child);
+        }
         Ok(())
     }
 
@@ -296,7 +173,8 @@ impl Deployed {
         self.children.iter().map(|child| (child.name().to_owned(), child.pid())).collect()
     }
 
-    /// The process called `name`: `gateway`, `webhook`, `informer-0`, ...
+    /// The process called `name`: `gateway`, `webhook`, `informer-0`,
+    /// `informer-0-1`, ...
     pub fn child(&self, name: &str) -> Option<&Child> {
         self.children.get(self.place_of(name)?)
     }

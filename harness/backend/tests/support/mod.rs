@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioExecutor;
 use kab_backend::client::{connect, install_tls_provider};
-use kab_backend::deploy::DeploySpec;
+use kab_backend::deploy::{DeploySpec, Limits};
 use kab_backend::kubernetes::Deployed;
 use kab_backend::system::Variant;
 use kab_evidence::id::{OpId, RESOURCE_VERSION, TRACEPARENT};
@@ -66,6 +66,7 @@ fn spec(plane: &Plane, namespace: &str, dir: &Path) -> DeploySpec {
         kubeconfig: plane.local.kubeconfig().to_owned(),
         variant: Variant::Naive,
         defects: Variant::Naive.defects(),
+        limits: Limits::default(),
         namespace: namespace.to_owned(),
         prefix: String::new(),
         program: env!("CARGO_BIN_EXE_kab-app").into(),
@@ -102,7 +103,7 @@ impl Instance {
     }
 
     pub async fn add_informer(&mut self, url: &str) {
-        self.deployed.add_informer(&self.supervisor, 0, url).await.unwrap();
+        self.deployed.add_informer(&self.supervisor, 0, 1, url).await.unwrap();
     }
 
     /// Creates through the gateway.

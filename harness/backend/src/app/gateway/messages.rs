@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use kab_evidence::id::OpId;
 use serde::{Deserialize, Serialize};
 
+use crate::rules::Content;
+
 /// Body of `POST /api/todo`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct NewTodo<'a> {
@@ -89,15 +91,32 @@ pub(super) struct TodoView<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct ValidateRequest<'a> {
     #[serde(borrow)]
     pub(super) raw: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) raw_old: Option<Cow<'a, str>>,
+}
+
+/// What is judged of a Todo.
+#[derive(Deserialize)]
+pub(super) struct Judged<'a> {
+    #[serde(borrow)]
+    pub(super) spec: ObjectSpec<'a>,
 }
 
 #[derive(Serialize)]
 pub(super) struct ValidateResponse {
     pub(super) valid: bool,
     pub(super) message: Option<String>,
+}
+
+impl Judged<'_> {
+    /// What the rules are about.
+    pub(super) fn content(&self) -> Content<'_> {
+        Content { message: &self.spec.message, when: &self.spec.when }
+    }
 }
 
 /// Body of `POST /api/todonotifications`.

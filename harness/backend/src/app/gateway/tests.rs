@@ -36,7 +36,7 @@ fn gateway(answer: Option<(u16, Value)>) -> (Router, mpsc::UnboundedReceiver<Ask
         }
     });
     let client = Client::new(apiserver, "default");
-    (router(client, "ns", "pod".into(), Arc::new(Spans::nowhere())), asked)
+    (router(client, "ns", "pod".into(), Defects::all(), Arc::new(Spans::nowhere())), asked)
 }
 
 async fn ask(gateway: Router, request: http::request::Builder, body: &Value) -> (u16, Value) {

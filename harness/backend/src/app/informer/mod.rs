@@ -28,10 +28,11 @@ use super::spans::Spans;
 use super::watched::Watched;
 use super::{AppError, announce, endpoint, terminated};
 use crate::client::connect;
+use crate::defect::Defects;
 use crate::entity::{API_VERSION, KIND, Todo};
 
 /// What an informer needs to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InformerConfig {
     /// How to reach the apiserver, and as whom.
@@ -43,7 +44,63 @@ pub struct InformerConfig {
     /// Where the subscriber listens: notifications go to
     /// `/api/todonotifications` below it.
     pub subscriber_url: String,
+    /// Which replica of the subscriber's informer it is, from 0.
+    #[serde(default)]
+    pub replica: u32,
+    /// What it calls itself among the replicas: nobody else may, at the same
+    /// time. Made up unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub defects: Defects,
+    /// How it tries again.
+    #[serde(default)]
+    pub delivery: Delivery,
 }
+
+/// How an informer tries again, and looks again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Delivery {
+    /// How often a notification is tried before it is a dead letter.
+    pub attempts: u32,
+    /// Pause after the first failure, in milliseconds; it doubles each time...
+    pub first_pause_ms: u64,
+    /// ... until it is so long.
+    pub longest_pause_ms: u64,
+    /// How many notifications may be under way at once.
+    pub parallel: u32,
+    /// How long the subscriber may take to answer, in milliseconds.
+    pub timeout_ms: u64,
+    /// How often everything is listed, to find what the watch did not tell, in
+    /// seconds.
+    pub resync_s: u64,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            attempts: 12,
+            first_pause_ms: 100,
+            longest_pause_ms: 30_000,
+            parallel: 16,
+            timeout_ms: 5_000,
+            resync_s: 300,
+        }
+    }
+}
+
+/// The name of a replica's process: `informer-0`, `informer-0-1`.
+pub(crate) fn process_name(subscriber: u32, replica: u32) -> String {
+    match replica {
+        0 => format!("informer-{subscriber}"),
+        n => format!("informer-{subscriber}-{n}"),
+    }
+}
+
+/// What the Events of informers name as their source.
+pub(crate) const EVENT_SOURCE: &str = "todos-informer";
 
 /// Body of a notification.
 #[derive(Serialize)]
@@ -187,7 +244,7 @@ fn event(todo: &Todo, change: Change) -> Event {
         type_: Some("Normal".to_owned()),
         reason: Some("Todo CRD changed".to_owned()),
         message: Some(format!("Todo CRD {} has been {action}", todo.name())),
-        source: Some(EventSource { component: Some("todos-informer".to_owned()), host: None }),
+        source: Some(EventSource { component: Some(EVENT_SOURCE.to_owned()), host: None }),
         count: Some(1),
         first_timestamp: time.clone(),
         last_timestamp: time,

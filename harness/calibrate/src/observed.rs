@@ -76,6 +76,8 @@ fn cell(scheduled: u64) -> CellRecord {
         id: STEP.to_owned(),
         system: "null".to_owned(),
         axes: Default::default(),
+        defects: Vec::new(),
+        may_die: Vec::new(),
         steps: vec![step],
         pressure: None,
         evidence: None,

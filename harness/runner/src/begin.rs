@@ -17,11 +17,12 @@ use kab_lab::keep::{KeepError, LabDir};
 use kab_lab::local::{ComponentSpec, EtcdSpec, LabError, Local, LocalSpec};
 use kab_lab::process::{ProcessError, Supervisor};
 use kab_lab::progress::Progress;
-use kab_scenario::model::Cluster;
+use kab_scenario::model::{Cluster, Mortal};
 use kab_scenario::plan;
 
 use crate::cell::Cell;
 use crate::deaths;
+use crate::instances::{self, CannotDeploy};
 use crate::meters::{Meters, MetersError};
 use crate::otlp::{OtlpError, Receiver};
 use crate::recorder::{Recorder, RecorderError};
@@ -57,6 +58,9 @@ pub enum BeginError {
     /// Which system.
     #[error(transparent)]
     System(#[from] NoSuchSystem),
+    /// Nobody here can do what is asked for.
+    #[error(transparent)]
+    Wanted(#[from] CannotDeploy),
     /// The evidence.
     #[error(transparent)]
     Evidence(#[from] JsonlError),
@@ -88,12 +92,15 @@ pub struct Setting<'a> {
 /// Runs one cell: how it ended.
 pub async fn cell(setting: &Setting<'_>, planned: &plan::Cell) -> Result<RunState, BeginError> {
     let Setting { recorder, progress, stop, .. } = *setting;
+    let variant: Variant = planned.system.to_string().parse()?;
     recorder.update(|record| {
         record.cells.push(CellRecord {
             id: planned.id.clone(),
             part: setting.part,
             system: planned.system.to_string(),
             axes: planned.axes.clone(),
+            defects: instances::names(&instances::defects(variant, &planned.spec.defects)),
+            may_die: planned.spec.may_die.iter().map(|kind| kind.name().to_owned()).collect(),
             steps: Vec::new(),
             pressure: None,
             evidence: None,
@@ -136,7 +143,7 @@ async fn supervised(
     let meters = Meters::start(&cell).await?;
     let ended = go_through(planned, &mut cell, &meters).await;
     let (pressure, series) = meters.stop().await;
-    take_down(cell, pressure, series).await?;
+    take_down(cell, &planned.spec.may_die, pressure, series).await?;
     Ok(ended)
 }
 
@@ -167,9 +174,10 @@ async fn bring_up<'a>(
     ));
     recorder.conditions(conditions)?;
     let variant: Variant = planned.system.to_string().parse()?;
+    instances::can_deploy(planned.spec.deployed_by)?;
     let spec = DeploySpec {
         variant,
-        defects: variant.defects(),
+        defects: instances::defects(variant, &planned.spec.defects),
         limits: Limits::default(),
         kubeconfig: local.kubeconfig().to_owned(),
         namespace: NAMESPACE.to_owned(),
@@ -181,6 +189,7 @@ async fn bring_up<'a>(
         logs_dir: folder.logs_dir(),
     };
     let system = Deployed::deploy(&spec, supervisor).await?;
+    let others = instances::beside(&spec, planned.spec.instances, supervisor).await?;
     recorder.event(Happening::Ready { what: planned.system.to_string() });
     progress.say(&format!("system {} ready: gateway {}", planned.system, system.gateway()));
     let ledger = Arc::new(JsonlWriter::append_to(&folder.ops_path())?);
@@ -195,6 +204,7 @@ async fn bring_up<'a>(
         program: &request.program,
         local,
         system,
+        others,
         ledger,
         pids,
         seed: request.plan.seed,
@@ -204,6 +214,7 @@ async fn bring_up<'a>(
         subscribers: Vec::new(),
         watchers: Vec::new(),
         acknowledged: Vec::new(),
+        selected: HashMap::new(),
         receiver,
     };
     cell.note_processes();
@@ -278,6 +289,7 @@ async fn failing(ledger: &Health) -> JsonlError {
 /// and writes down who could not.
 async fn take_down(
     cell: Cell<'_>,
+    may_die: &[Mortal],
     pressure: Pressure,
     series: Result<(), JsonlError>,
 ) -> Result<(), BeginError> {
@@ -288,6 +300,7 @@ async fn take_down(
         watchers,
         ledger,
         system,
+        others,
         local,
         receiver,
         nonce,
@@ -298,7 +311,7 @@ async fn take_down(
     for (_, group) in watchers {
         lost.extend(group.stop().await.err().map(|error| error.to_string()));
     }
-    for (name, ended) in system.stop(FAREWELL).await {
+    for (name, ended) in instances::stop(system, others, may_die, FAREWELL).await {
         // By a signal: killed, which is told elsewhere.
         if ended.status.is_some_and(|status| status != 0) {
             lost.push(format!("{name} could not end in order ({ended}); its log says why"));

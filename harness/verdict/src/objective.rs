@@ -126,6 +126,8 @@ pub fn probe(name: &str, counted_from: Mono, scheduled: u64, joined: &Joined) ->
         system: String::new(),
         part: 0,
         axes: BTreeMap::new(),
+        defects: Vec::new(),
+        may_die: Vec::new(),
         steps: vec![record(name, counted_from, scheduled)],
         pressure: None,
         evidence: None,

@@ -59,6 +59,8 @@ pub fn record(steps: Vec<StepRecord>) -> RunRecord {
             part: 0,
             system: "naive".into(),
             axes: BTreeMap::new(),
+            defects: Vec::new(),
+            may_die: Vec::new(),
             steps,
             pressure: Some(Pressure {
                 cpu_some: Some(0.12),

@@ -7,11 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Client;
 use kube::client::{Body, ConfigExt};
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
 use tower::{BoxError, Layer, ServiceExt, util::option_layer};
 
 /// How long a TCP connection may take to come up.
@@ -52,6 +53,28 @@ pub async fn connect(path: &Path) -> Result<Client, ClientError> {
         path: path.to_owned(),
         source: Box::new(source),
     })
+}
+
+/// A client of the same cluster without any credentials.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_as_nobody(path: &Path) -> Result<Client, ClientError> {
+    let mut config = config(path).await?;
+    config.auth_info = AuthInfo::default();
+    client(&config).map_err(|source| ClientError::Credentials {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+/// A client of the plain HTTP server at `base`, with the same habits: nothing is
+/// tried again.
+///
+/// # Errors
+/// If no TLS provider is installed, which it is made of.
+pub fn connect_plain(base: Uri) -> Result<Client, Box<kube::Error>> {
+    client(&Config::new(base)).map_err(Box::new)
 }
 
 /// The current context of the kubeconfig at `path`.

@@ -43,6 +43,7 @@ fn spec(tenant: &str, dir: &Path) -> DeploySpec {
         variant: Variant::Conventional,
         defects: Variant::Conventional.defects(),
         limits: Limits::default(),
+        prefix: String::new(),
         namespace: tenant.to_owned(),
         program: env!("CARGO_BIN_EXE_kab-app").into(),
         leading_args: Vec::new(),

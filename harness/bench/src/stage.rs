@@ -143,6 +143,7 @@ impl Stage {
             limits: Limits::default(),
             kubeconfig: local.kubeconfig().to_owned(),
             namespace: NAMESPACE.to_owned(),
+            prefix: String::new(),
             program: PathBuf::new(),
             leading_args: Vec::new(),
             work_dir: dir.join("bench"),

@@ -53,6 +53,16 @@ pub enum Happening {
         /// The last lines of its log.
         log_tail: Vec<String>,
     },
+    /// The scenario did something to a process, or had a subscriber misbehave.
+    Fault {
+        /// What: `kill`, `stop`, `continue`, `restart`, `refuse`, ...
+        fault: String,
+        /// To whom: `webhook`, `subscriber-0`.
+        target: String,
+        /// The process it happened to; none for what is no process.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
+    },
     /// The run was gone on with; what follows is on the clock of this part.
     Resumed {
         /// Which part of the run begins, from 1.

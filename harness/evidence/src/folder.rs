@@ -11,6 +11,7 @@
 //!   ops.jsonl        the ledger; ops-N.jsonl where several workers kept it
 //!   series.jsonl     sampled metrics
 //!   store.jsonl      what the store held in the end
+//!   attempts.jsonl   single requests, and what came of each
 //!   spans/*.jsonl    what each process saw
 //!   watch/*.jsonl    what each watch stream received
 //!   logs/*.log       what each process printed
@@ -191,6 +192,11 @@ impl CellFolder {
     /// What the store held in the end.
     pub fn store_path(&self) -> PathBuf {
         self.0.join("store.jsonl")
+    }
+
+    /// Single requests, and what came of each.
+    pub fn attempts_path(&self) -> PathBuf {
+        self.0.join("attempts.jsonl")
     }
 
     /// One file of spans for each process.

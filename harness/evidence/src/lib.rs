@@ -16,6 +16,8 @@
 //! | [`series`] | sampled metrics on the same clock |
 //! | [`exposition`] | the text format in which servers tell their metrics |
 //! | [`store`] | what the store held in the end |
+//! | [`attempt`] | a single request, and what came of it |
+//! | [`process`] | the kinds of processes that a system is made of |
 //! | [`capacity`] | what a search found, and by which probes |
 //! | [`event`] | what happened to the run itself |
 //! | [`record`] | the run record and its versions |
@@ -25,6 +27,7 @@
 //! | [`folder`] | where each of these lies on disk |
 //! | [`jsonl`] | append-only JSON lines that survive SIGKILL |
 
+pub mod attempt;
 pub mod calibration;
 pub mod capacity;
 pub mod clock;
@@ -37,6 +40,7 @@ pub mod join;
 pub mod jsonl;
 pub mod ledger;
 pub mod lock;
+pub mod process;
 pub mod record;
 pub mod resumption;
 pub mod series;

@@ -150,6 +150,9 @@ pub struct CellRecord {
     /// Value of each matrix axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub axes: BTreeMap<String, serde_json::Value>,
+    /// The kinds of processes whose death is part of the question: `informer`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_die: Vec<String>,
     /// The steps that were begun, in order.
     pub steps: Vec<StepRecord>,
     /// What the machine did meanwhile; none if the cell came to no step.

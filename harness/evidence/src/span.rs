@@ -13,6 +13,10 @@ use crate::id::OpId;
 /// folder its spans belong in. Unset: no spans are written.
 pub const SPANS_DIR_ENV: &str = "KAB_SPANS_DIR";
 
+/// Environment variable that says what the names of a process's files of spans
+/// begin with, to tell the instances of a system apart: `kab02-`.
+pub const SPANS_PREFIX_ENV: &str = "KAB_SPANS_PREFIX";
+
 /// Which change of an entity an informer saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -52,7 +52,7 @@ pub use keys::{Keys, Popularity};
 pub use payload::Todos;
 pub use schedule::{Schedule, ScheduleError};
 pub use seed::{SeedError, SeedSpec, seed};
-pub use subscriber::{Subscriber, SubscriberError};
+pub use subscriber::{Behaviour, Subscriber, SubscriberError};
 pub use summary::{Answers, LoadSummary, Outcomes};
 pub use work::Work;
 pub use workload::{Action, Deadlines, Identities, Mix};

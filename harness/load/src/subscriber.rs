@@ -1,10 +1,10 @@
 //! A subscriber: the application that informers notify of changes.
 //!
 //! A real HTTP server. It notes when each notification had been read, writes it
-//! down, answers 200, and lets others await what has been delivered.
+//! down, answers 200, and lets others await what has been delivered. It can be
+//! told to misbehave: to refuse, to say nothing, not to be there.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -35,6 +35,23 @@ const LONGEST_NOTIFICATION: usize = 64 * 1024;
 /// How long requests that had begun are awaited when it stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long after a try to listen again the next one follows.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// What a subscriber does with notifications.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Behaviour {
+    /// It takes them.
+    #[default]
+    Normal,
+    /// It answers with this status and forgets them.
+    Refuse(StatusCode),
+    /// It reads them and never answers: hangs up when it behaves otherwise.
+    Silent,
+    /// It does not listen, and hangs up on whoever was connected.
+    Down,
+}
+
 /// A subscriber could not be started or stopped properly.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscriberError {
@@ -60,6 +77,8 @@ pub struct Subscriber {
     /// Told, or dropped: the server ends.
     ending: watch::Sender<bool>,
     server: JoinHandle<()>,
+    /// Whether it listens.
+    listens: watch::Receiver<bool>,
 }
 
 #[derive(Debug)]
@@ -70,6 +89,8 @@ struct Shared {
     /// reader goes on from where it left off.
     delivered: Mutex<Vec<OpId>>,
     arrived: Notify,
+    /// What it does, and how often it was told.
+    behaviour: watch::Sender<(Behaviour, u64)>,
 }
 
 impl Subscriber {
@@ -83,11 +104,17 @@ impl Subscriber {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let spans = JsonlWriter::append_to(&spans_dir.join(format!("subscriber-{index}.jsonl")))?;
-        let shared =
-            Arc::new(Shared { index, spans, delivered: Mutex::default(), arrived: Notify::new() });
+        let shared = Arc::new(Shared {
+            index,
+            spans,
+            delivered: Mutex::default(),
+            arrived: Notify::new(),
+            behaviour: watch::Sender::default(),
+        });
         let (ending, ended) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared), ended));
-        Ok(Self { address, shared, ending, server })
+        let (listening, listens) = watch::channel(true);
+        let server = tokio::spawn(serve(listener, address, Arc::clone(&shared), ended, listening));
+        Ok(Self { address, shared, ending, server, listens })
     }
 
     /// Where it listens.
@@ -98,6 +125,24 @@ impl Subscriber {
     /// The URL that an informer is to POST to.
     pub fn url(&self) -> String {
         format!("http://{}{NOTIFICATIONS_PATH}", self.address)
+    }
+
+    /// Behaves so from now on; with `time` given, normally again after it, unless
+    /// it was told otherwise meanwhile. When this returns, it does: a subscriber
+    /// that is down does not listen, one that is up again does.
+    pub async fn behave(&self, behaviour: Behaviour, time: Option<Duration>) {
+        let told = self.shared.tell(behaviour);
+        let mut listens = self.listens.clone();
+        let up = behaviour != Behaviour::Down;
+        // An error means that the server has ended.
+        let _ = listens.wait_for(|listens| *listens == up).await;
+        if let Some(time) = time {
+            let behaviour = self.shared.behaviour.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                recover(&behaviour, told);
+            });
+        }
     }
 
     /// How many notifications have arrived that name an operation, repeated
@@ -141,6 +186,8 @@ impl Subscriber {
     /// # Errors
     /// If a receipt could not be written.
     pub async fn stop(self) -> Result<u64, SubscriberError> {
+        // Whoever is kept waiting is let go.
+        self.shared.tell(Behaviour::Normal);
         let _ = self.ending.send(true);
         let _ = self.server.await;
         match Arc::try_unwrap(self.shared) {
@@ -151,27 +198,71 @@ impl Subscriber {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>, ending: watch::Receiver<bool>) {
+async fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    ending: watch::Receiver<bool>,
+    listening: watch::Sender<bool>,
+) {
     let mut ended = ending.clone();
+    let mut behaviour = shared.behaviour.subscribe();
     let mut connections = JoinSet::new();
+    let mut open = Some(listener);
     loop {
+        let Some(listener) = &open else {
+            // Down, until it is told otherwise.
+            tokio::select! {
+                biased;
+                () = told(&mut ended) => break,
+                up = listen_again(&mut behaviour, address) => open = Some(up),
+            }
+            listening.send_replace(true);
+            continue;
+        };
         tokio::select! {
             biased;
             () = told(&mut ended) => break,
+            () = down(&mut behaviour) => {
+                open = None;
+                connections.shutdown().await;
+                listening.send_replace(false);
+            }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(answer(stream, Arc::clone(&shared), ending.clone()));
                 }
                 // Out of file descriptors, or the peer was gone: the next may do.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(_) => tokio::time::sleep(RETRY).await,
             },
         }
     }
-    drop(listener);
+    drop(open);
     let all = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(FAREWELL, all).await.is_err() {
         connections.shutdown().await;
+    }
+}
+
+/// Waits until the subscriber is to be down.
+async fn down(behaviour: &mut watch::Receiver<(Behaviour, u64)>) {
+    // The sender lives as long as the server.
+    let _ = behaviour.wait_for(|(now, _)| *now == Behaviour::Down).await;
+}
+
+/// Waits until the subscriber is to be up again, and listens where it did.
+async fn listen_again(
+    behaviour: &mut watch::Receiver<(Behaviour, u64)>,
+    address: SocketAddr,
+) -> TcpListener {
+    let _ = behaviour.wait_for(|(now, _)| *now != Behaviour::Down).await;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            // Somebody else has the port for a moment.
+            Err(_) => tokio::time::sleep(RETRY).await,
+        }
     }
 }
 
@@ -186,7 +277,7 @@ async fn answer(stream: TcpStream, shared: Arc<Shared>, mut ended: watch::Receiv
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.receive(request).await) }
+        async move { shared.receive(request).await }
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
@@ -199,6 +290,11 @@ async fn answer(stream: TcpStream, shared: Arc<Shared>, mut ended: watch::Receiv
     let _ = connection.await;
 }
 
+/// Said nothing for as long as it was to: the connection is cut.
+#[derive(Debug, thiserror::Error)]
+#[error("the subscriber says nothing")]
+struct Silence;
+
 /// A notification, as informers send it. An id may be missing or empty: that an
 /// informer does not know what it announces is for the oracles to find.
 #[derive(Deserialize)]
@@ -208,8 +304,46 @@ struct Notification {
     todo_id: Option<String>,
 }
 
+/// Has it behave normally again, unless it was told something since it was
+/// `told` so often.
+fn recover(behaviour: &watch::Sender<(Behaviour, u64)>, told: u64) {
+    behaviour.send_if_modified(|(now, times)| {
+        let same = *times == told;
+        if same {
+            *now = Behaviour::Normal;
+        }
+        same
+    });
+}
+
 impl Shared {
-    async fn receive(&self, request: Request<Incoming>) -> Response<Empty<Bytes>> {
+    /// Tells it how to behave; how often it was told then.
+    fn tell(&self, behaviour: Behaviour) -> u64 {
+        self.behaviour.send_modify(|(now, told)| {
+            *now = behaviour;
+            *told += 1;
+        });
+        self.behaviour.borrow().1
+    }
+
+    async fn receive(&self, request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, Silence> {
+        let behaviour = self.behaviour.borrow().0;
+        match behaviour {
+            Behaviour::Normal | Behaviour::Down => Ok(self.take(request).await),
+            Behaviour::Refuse(with) => {
+                // Read, as an application would before it finds that it cannot.
+                let _ = Limited::new(request.into_body(), LONGEST_NOTIFICATION).collect().await;
+                Ok(status(with))
+            }
+            Behaviour::Silent => {
+                let mut behaviour = self.behaviour.subscribe();
+                let _ = behaviour.wait_for(|(now, _)| *now != Behaviour::Silent).await;
+                Err(Silence)
+            }
+        }
+    }
+
+    async fn take(&self, request: Request<Incoming>) -> Response<Empty<Bytes>> {
         if request.uri().path() != NOTIFICATIONS_PATH {
             return status(StatusCode::NOT_FOUND);
         }

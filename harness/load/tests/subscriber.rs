@@ -9,10 +9,11 @@ mod tests {
     use std::time::Duration;
 
     use futures::FutureExt;
+    use http::StatusCode;
     use kab_evidence::clock::Mono;
     use kab_evidence::id::OpId;
     use kab_evidence::span::Span;
-    use kab_load::Subscriber;
+    use kab_load::{Behaviour, Subscriber};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
@@ -124,5 +125,67 @@ mod tests {
         idle.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200"));
         assert!(TcpStream::connect(address).await.is_err());
+    }
+    #[tokio::test]
+    async fn one_that_refuses_says_so_and_counts_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let subscriber = Subscriber::start(3, dir.path()).await.unwrap();
+        let op = OpId::new(1, 2);
+        subscriber.behave(Behaviour::Refuse(StatusCode::SERVICE_UNAVAILABLE), None).await;
+        assert_eq!(notify(&subscriber, &headers(op, 1), r#"{"todoId":"u"}"#).await, 503);
+        assert_eq!(subscriber.notifications(), 0);
+        subscriber.behave(Behaviour::Normal, None).await;
+        assert_eq!(notify(&subscriber, &headers(op, 1), r#"{"todoId":"u"}"#).await, 200);
+        assert_eq!(subscriber.stop().await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_down_hangs_up_and_comes_back_to_the_same_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let subscriber = Subscriber::start(3, dir.path()).await.unwrap();
+        let address = subscriber.address();
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        subscriber.behave(Behaviour::Down, None).await;
+        let mut end = Vec::new();
+        // An end or a reset: nobody is there any more.
+        let _ = idle.read_to_end(&mut end).await;
+        assert!(TcpStream::connect(address).await.is_err());
+        subscriber.behave(Behaviour::Normal, None).await;
+        assert_eq!(subscriber.address(), address);
+        assert_eq!(notify(&subscriber, "", r#"{"todoId":"u"}"#).await, 200);
+        // Stopped while down, it ends all the same.
+        subscriber.behave(Behaviour::Down, None).await;
+        assert_eq!(subscriber.stop().await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_says_nothing_hangs_up_when_it_is_told_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let subscriber = Subscriber::start(3, dir.path()).await.unwrap();
+        subscriber.behave(Behaviour::Silent, None).await;
+        let mut stream = TcpStream::connect(subscriber.address()).await.unwrap();
+        let text = "POST /api/todonotifications HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let mut waiting = Box::pin(stream.read_to_end(&mut answer));
+        assert!((&mut waiting).now_or_never().is_none());
+        assert_eq!(subscriber.stop().await.unwrap(), 0);
+        let _ = waiting.await;
+        assert_eq!(answer, b"");
+    }
+
+    #[tokio::test]
+    async fn what_it_does_for_a_time_passes_unless_it_is_told_something_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let subscriber = Subscriber::start(3, dir.path()).await.unwrap();
+        let refuse = |status| Behaviour::Refuse(StatusCode::from_u16(status).unwrap());
+        let moment = Some(Duration::from_millis(1));
+        subscriber.behave(refuse(500), moment).await;
+        while notify(&subscriber, "", "{}").await != 200 {}
+        // The end of the first time does not end the second.
+        subscriber.behave(refuse(500), moment).await;
+        subscriber.behave(refuse(503), None).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(notify(&subscriber, "", "{}").await, 503);
     }
 }

@@ -18,12 +18,13 @@ use kab_lab::local::{ComponentSpec, EtcdSpec, LabError, Local, LocalSpec};
 use kab_lab::process::{ProcessError, Supervisor};
 use kab_lab::progress::Progress;
 use kab_lab::servers::{Servers, ServersError, ServersSpec};
-use kab_scenario::model::Cluster;
+use kab_scenario::model::{Cluster, Mortal};
 use kab_scenario::plan;
 use serde::Serialize;
 
 use crate::cell::Cell;
 use crate::deaths;
+use crate::instances::{self, CannotDeploy};
 use crate::meters::{Meters, MetersError};
 use crate::otlp::{OtlpError, Receiver};
 use crate::recorder::{Recorder, RecorderError};
@@ -65,6 +66,9 @@ pub enum BeginError {
     /// Which system.
     #[error(transparent)]
     System(#[from] NoSuchSystem),
+    /// Nobody here can do what is asked for.
+    #[error(transparent)]
+    Wanted(#[from] CannotDeploy),
     /// The evidence.
     #[error(transparent)]
     Evidence(#[from] JsonlError),
@@ -96,12 +100,16 @@ pub struct Setting<'a> {
 /// Runs one cell: how it ended.
 pub async fn cell(setting: &Setting<'_>, planned: &plan::Cell) -> Result<RunState, BeginError> {
     let Setting { recorder, progress, stop, .. } = *setting;
+    let variant: Variant = planned.system.to_string().parse()?;
     recorder.update(|record| {
         record.cells.push(CellRecord {
             id: planned.id.clone(),
             part: setting.part,
             system: planned.system.to_string(),
             axes: planned.axes.clone(),
+            defects: instances::names(&instances::defects(variant, &planned.spec.defects)),
+            differences: names(&variant.differences()),
+            may_die: planned.spec.may_die.iter().map(|kind| kind.name().to_owned()).collect(),
             ..CellRecord::default()
         });
     })?;
@@ -139,7 +147,7 @@ async fn supervised(
     let meters = Meters::start(&cell).await?;
     let ended = go_through(planned, &mut cell, &meters).await;
     let (pressure, series) = meters.stop().await;
-    take_down(cell, pressure, series).await?;
+    take_down(cell, &planned.spec.may_die, pressure, series).await?;
     Ok(ended)
 }
 
@@ -152,11 +160,7 @@ async fn bring_up<'a>(
     let Setting { request, nonce, recorder, stop, progress, .. } = *setting;
     let folder = recorder.folder().cell(&planned.id);
     let variant: Variant = planned.system.to_string().parse()?;
-    let (defects, differences) = (names(&variant.defects()), names(&variant.differences()));
-    recorder.update_cell(|cell| {
-        cell.defects = defects;
-        cell.differences = differences;
-    })?;
+    instances::can_deploy(planned.spec.deployed_by)?;
     let (mut receiver, mut local, mut servers) = (None, None, None);
     if variant.on_kubernetes() {
         if planned.spec.cluster.apiserver.tracing {
@@ -169,11 +173,12 @@ async fn bring_up<'a>(
     }
     let spec = DeploySpec {
         variant,
-        defects: variant.defects(),
+        defects: instances::defects(variant, &planned.spec.defects),
         limits: Limits::default(),
         // A system without a cluster does not look at it.
         kubeconfig: local.as_ref().map(|local| local.kubeconfig().to_owned()).unwrap_or_default(),
         namespace: NAMESPACE.to_owned(),
+        prefix: String::new(),
         program: request.program.clone(),
         leading_args: Vec::new(),
         work_dir: dir.path().join("apps"),
@@ -182,6 +187,7 @@ async fn bring_up<'a>(
     };
     let ground = servers.as_ref().map(Ground::from);
     let system = Deployed::deploy(&spec, ground.as_ref(), supervisor).await?;
+    let others = instances::beside(&spec, planned.spec.instances, supervisor).await?;
     recorder.event(Happening::Ready { what: planned.system.to_string() });
     progress.say(&format!("system {} ready: gateway {}", planned.system, system.gateway()));
     let ledger = Arc::new(JsonlWriter::append_to(&folder.ops_path())?);
@@ -197,6 +203,7 @@ async fn bring_up<'a>(
         local,
         servers,
         system,
+        others,
         ledger,
         pids,
         seed: request.plan.seed,
@@ -206,6 +213,7 @@ async fn bring_up<'a>(
         subscribers: Vec::new(),
         watchers: Vec::new(),
         acknowledged: Vec::new(),
+        selected: HashMap::new(),
         receiver,
     };
     cell.note_processes();
@@ -334,6 +342,7 @@ async fn failing(ledger: &Health) -> JsonlError {
 /// and writes down who could not.
 async fn take_down(
     cell: Cell<'_>,
+    may_die: &[Mortal],
     pressure: Pressure,
     series: Result<(), JsonlError>,
 ) -> Result<(), BeginError> {
@@ -344,6 +353,7 @@ async fn take_down(
         watchers,
         ledger,
         system,
+        others,
         local,
         servers,
         receiver,
@@ -355,7 +365,7 @@ async fn take_down(
     for (_, group) in watchers {
         lost.extend(group.stop().await.err().map(|error| error.to_string()));
     }
-    for (name, ended) in system.stop(FAREWELL).await {
+    for (name, ended) in instances::stop(system, others, may_die, FAREWELL).await {
         // By a signal: killed, which is told elsewhere.
         if ended.status.is_some_and(|status| status != 0) {
             lost.push(format!("{name} could not end in order ({ended}); its log says why"));

@@ -40,6 +40,8 @@ pub struct Cell<'a> {
     /// PostgreSQL and the broker, of a system that needs them.
     pub(crate) servers: Option<Servers>,
     pub(crate) system: Deployed,
+    /// Instances beside it: idle, unless a step addresses them.
+    pub(crate) others: Vec<Deployed>,
     pub(crate) ledger: Arc<JsonlWriter<OpRecord>>,
     pub(crate) pids: Pids,
     pub(crate) seed: u64,
@@ -52,6 +54,8 @@ pub struct Cell<'a> {
     /// of those they hear nothing.
     pub(crate) watchers: Vec<(usize, Watchers)>,
     pub(crate) acknowledged: Vec<OpId>,
+    /// What each attempt selected, for those after it.
+    pub(crate) selected: HashMap<String, String>,
     /// Takes in the apiserver's own spans, if it traces.
     pub(crate) receiver: Option<Receiver>,
 }
@@ -95,12 +99,13 @@ impl Cell<'_> {
         self.acknowledged.extend_from_slice(writes);
     }
 
-    /// Starts one more subscriber, and an informer that notifies it.
-    pub async fn add_subscriber(&mut self) -> Result<(), StepError> {
+    /// Starts one more subscriber, and an informer of so many replicas that
+    /// notifies it.
+    pub async fn add_subscriber(&mut self, replicas: u32) -> Result<(), StepError> {
         let index = u32::try_from(self.subscribers.len()).unwrap_or(u32::MAX);
         let subscriber = Subscriber::start(index, &self.folder.spans_dir()).await?;
         let url = format!("http://{}", subscriber.address());
-        self.system.add_informer(self.supervisor, index, 1, &url).await?;
+        self.system.add_informer(self.supervisor, index, replicas, &url).await?;
         self.subscribers.push(subscriber);
         self.note_processes();
         Ok(())

@@ -10,6 +10,9 @@
 //! | [`share`] | a load shared by child processes |
 //! | `steps` | one file a step verb |
 //! | `target` | who is asked, and by whom |
+//! | `instances` | instances of the system beside the first, and its defects |
+//! | `faults` | what a scenario does to processes and subscribers |
+//! | `ask` | one request, and what came of it |
 //! | `deaths` | processes that ended although nobody asked them to |
 //! | [`recorder`] | keeps the record true while the run is under way |
 //! | `meters` | everything that is measured beside the operations |
@@ -19,9 +22,12 @@
 //! | [`stop`] | a request to stop |
 
 pub mod arrivals;
+mod ask;
 mod begin;
 mod cell;
 mod deaths;
+mod faults;
+mod instances;
 mod meters;
 mod otlp;
 pub mod recorder;

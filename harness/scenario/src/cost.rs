@@ -18,6 +18,9 @@ const SEED_RATE: f64 = 100.0;
 /// What starting a subscriber, or reading the store back, is planned with.
 const MOMENT: Duration = Duration::from_secs(1);
 
+/// What a single request is planned with.
+const ANSWER: Duration = Duration::from_millis(20);
+
 const MOST_TIME: Duration = Duration::from_secs(30 * 24 * 3600);
 const MOST_REQUESTS: u64 = 1_000_000_000;
 const MOST_BYTES: u64 = 1_000_000_000_000;
@@ -81,7 +84,14 @@ impl Cost {
                     Condition::Delivered => time(most.min(MOMENT), most),
                 }
             }
-            Verb::Subscribe(_) | Verb::Check(_) => time(MOMENT, MOMENT),
+            Verb::Subscribe(_) | Verb::Check(_) | Verb::Fault(_) => time(MOMENT, MOMENT),
+            Verb::Attempt(attempt) => {
+                let (repeat, deadline) = (attempt.repeat, attempt.deadline.duration());
+                let until = attempt.until.as_ref().map_or(Duration::ZERO, |u| u.at_most.duration());
+                let each = ANSWER.saturating_mul(repeat);
+                let worst = deadline.saturating_add(until).saturating_mul(repeat);
+                time(each, worst).sending(u64::from(repeat), 0.0, &Size::Fixed(Bytes::from(0)))
+            }
         }
     }
 

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::cost::{Cost, rough, rough_size};
-use crate::model::SubscribeClient;
 use crate::model::{
-    Arrivals, Cluster, Component, Condition, Load, Operation, Step, Traffic, Until, Verb, Via,
+    Arrivals, Attempt, Behaviour, Cluster, Component, Condition, Fault, Load, Operation, Spec,
+    Step, Subscribe, SubscribeClient, Traffic, Until, Verb, Via,
 };
 use crate::plan::Plan;
 
@@ -40,6 +40,7 @@ impl Plan {
         }
         let first = self.cells.first().map_or(spec, |cell| &cell.spec);
         cluster(out, &first.cluster)?;
+        system(out, first)?;
         writeln!(
             out,
             "\nsteps{}",
@@ -106,6 +107,29 @@ fn cluster(out: &mut String, cluster: &Cluster) -> std::fmt::Result {
     }
 }
 
+/// What is particular about the systems, if anything is.
+fn system(out: &mut String, spec: &Spec) -> std::fmt::Result {
+    let mut lines = Vec::new();
+    if spec.instances > 1 {
+        lines.push(format!("{} instances side by side", spec.instances));
+    }
+    if !spec.deployed_by.is_lab() {
+        lines.push("deployed by the system's own operator".to_owned());
+    }
+    for (defect, on) in &spec.defects.0 {
+        lines.push(format!("defect {} {}", defect.name(), if *on { "ON" } else { "off" }));
+    }
+    if !spec.may_die.is_empty() {
+        let kinds: Vec<_> = spec.may_die.iter().map(|kind| kind.name()).collect();
+        lines.push(format!("may die: {}", kinds.join(", ")));
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nsystem")?;
+    lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
+}
+
 fn flags(flags: &std::collections::BTreeMap<String, String>) -> String {
     flags.iter().map(|(name, value)| format!(" --{name}={value}")).collect()
 }
@@ -119,15 +143,7 @@ fn sentence(step: &Step) -> String {
             };
             format!("{} {what} of {}, {} at a time", seed.count, seed.payload.size, seed.in_flight)
         }
-        Verb::Subscribe(subscribe) => {
-            let what = match subscribe.client {
-                SubscribeClient::Informer => "subscriber",
-                SubscribeClient::Raw => "bare watch stream",
-                SubscribeClient::Runtime => "kube::runtime watcher",
-            };
-            let plural = if subscribe.count == 1 { "" } else { "s" };
-            format!("{} {what}{plural}, until the end", subscribe.count)
-        }
+        Verb::Subscribe(subscribe) => subscribe_sentence(subscribe),
         Verb::Load(load) => load_sentence(load),
         Verb::Search(search) => format!(
             "from {} up to {}, to {} of itself: at most {} rates, each probed {} x {} after {} of \
@@ -148,7 +164,56 @@ fn sentence(step: &Step) -> String {
             Condition::Elapsed => format!("for {}", wait.at_most),
         },
         Verb::Check(check) => format!("look for every write of `{}` in the store", check.stored),
+        Verb::Attempt(attempt) => attempt_sentence(attempt),
+        Verb::Fault(fault) => fault_sentence(fault),
     }
+}
+
+fn subscribe_sentence(subscribe: &Subscribe) -> String {
+    let what = match subscribe.client {
+        SubscribeClient::Informer => "subscriber",
+        SubscribeClient::Raw => "bare watch stream",
+        SubscribeClient::Runtime => "kube::runtime watcher",
+    };
+    let plural = if subscribe.count == 1 { "" } else { "s" };
+    let replicas = match subscribe.replicas {
+        1 => String::new(),
+        replicas => format!(", each with {replicas} replicas of its informer"),
+    };
+    format!("{} {what}{plural}{replicas}, until the end", subscribe.count)
+}
+
+fn attempt_sentence(attempt: &Attempt) -> String {
+    let whom = match attempt.via {
+        Via::Gateway => "the gateway".to_owned(),
+        Via::Apiserver => format!("the apiserver as {}", attempt.asker().name()),
+    };
+    let times = match attempt.repeat {
+        1 => String::new(),
+        repeat => format!(", {repeat} times"),
+    };
+    let until = attempt.until.as_ref().map_or_else(String::new, |until| {
+        format!(", until the answer is {}, at most {}", until.status, until.at_most)
+    });
+    format!("{} {} to {whom}{times}{until}", attempt.method, attempt.path)
+}
+
+fn fault_sentence(fault: &Fault) -> String {
+    let how = match fault {
+        Fault::Kill(name) => return format!("kill {name} (SIGKILL)"),
+        Fault::Stop(name) => return format!("have {name} stand still (SIGSTOP)"),
+        Fault::Continue(name) => return format!("have {name} go on (SIGCONT)"),
+        Fault::Restart(name) => return format!("restart {name}, and wait until it is ready"),
+        Fault::Subscriber(how) => how,
+    };
+    let what = match how.behaves {
+        Behaviour::Normal => "takes notifications".to_owned(),
+        Behaviour::Refuse => format!("refuses notifications with {}", how.status),
+        Behaviour::Silent => "answers nothing".to_owned(),
+        Behaviour::Down => "does not listen".to_owned(),
+    };
+    let time = how.time.map_or_else(String::new, |time| format!(", for {time}"));
+    format!("subscriber {} {what} from now on{time}", how.index)
 }
 
 fn load_sentence(load: &Load) -> String {

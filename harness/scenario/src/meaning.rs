@@ -13,6 +13,7 @@ use crate::path::Path;
 use crate::problem::{Problem, SHOWN};
 use crate::search;
 use crate::sense;
+use crate::single;
 use crate::suggest::{quoted, suggestion};
 use crate::tree::{Data, Node};
 
@@ -52,7 +53,9 @@ pub fn problems(root: &Node) -> Vec<Problem> {
     problems.extend(unique(claims.iter().filter_map(|c| c.get("id")), "a claim"));
     problems.extend(unique(items("systems").iter(), "a system"));
     problems.extend(steps.iter().filter_map(|step| step.get("name")).filter_map(unusable));
-    problems.extend(order(&StepView::all(steps)));
+    let views = StepView::all(steps);
+    problems.extend(order(&views));
+    problems.extend(single::problems(root, &views));
     problems
 }
 
@@ -129,7 +132,7 @@ pub(crate) struct StepView<'a> {
 }
 
 impl<'a> StepView<'a> {
-    fn all(steps: &'a [Node]) -> Vec<Self> {
+    pub(crate) fn all(steps: &'a [Node]) -> Vec<Self> {
         let verb = |step: &'a Node| Verb::NAMES.into_iter().find_map(|v| Some((v, step.get(v)?)));
         let view = |step| Self { name: Node::text_at(step, "name"), verb: verb(step) };
         steps.iter().take(MOST).map(view).collect()
@@ -186,7 +189,7 @@ fn nobody_listens(wait: &Node, earlier: &[StepView<'_>]) -> Option<Problem> {
 }
 
 /// Whether a subscribe step starts informers, not bare watchers.
-fn starts_informers(subscribe: &Node) -> bool {
+pub(crate) fn starts_informers(subscribe: &Node) -> bool {
     subscribe.text_at("client").is_none_or(|client| client == "informer")
 }
 

@@ -16,13 +16,15 @@ pub enum Kind {
     Duration,
     /// Yes or no.
     Bool,
+    /// A word, or a text that was found.
+    Text,
     /// Measurements by name.
     Group(&'static [(&'static str, Kind)]),
     /// Measurements whose names depend on the run.
     Open,
 }
 
-use Kind::{Bool, Double, Duration, Group, Int, Open};
+use Kind::{Bool, Double, Duration, Group, Int, Open, Text};
 
 /// A 95 % interval.
 const INTERVAL: Kind = Group(&[("low", Duration), ("high", Duration)]);
@@ -148,6 +150,10 @@ pub const STEP: Kind = Group(&[
             ("failedPresent", Int),
         ]),
     ),
+    // Deletes, by the id of what was deleted.
+    ("deletes", Group(&[("expected", Int), ("announced", Int)])),
+    // By the webhook of the instance that was written to, and by those of others.
+    ("reviews", Group(&[("own", Int), ("foreign", Int)])),
     ("waterfall", Open),
     ("server", SERVER),
     ("cost", COST),
@@ -163,6 +169,36 @@ const COST: Kind = Group(&[
     ("restCores", Double),
     ("written", Int),
     ("bytesPerOp", Int),
+]);
+
+/// What is measured of an `attempt` step, under the step's name: of the last
+/// request what came of it, and how many there were in all.
+pub const ATTEMPT: Kind = Group(&[
+    ("status", Int),
+    ("class", Text),
+    ("took", Duration),
+    ("bytes", Int),
+    // What was selected: whether there is such a thing, a text as it is and
+    // anything simple in words, a number as such, of lists the length.
+    ("found", Bool),
+    ("value", Text),
+    ("number", Double),
+    ("count", Int),
+    ("attempts", Int),
+    ("answered", Int),
+    (
+        "outcomes",
+        Group(&[
+            ("applied", Int),
+            ("conflict", Int),
+            ("denied", Int),
+            ("invalid", Int),
+            ("tooLarge", Int),
+            ("throttled", Int),
+            ("unavailable", Int),
+            ("indeterminate", Int),
+        ]),
+    ),
 ]);
 
 /// The bucket of a server's histogram in which a percentile lies.
@@ -271,6 +307,7 @@ pub fn of_verb(verb: &str) -> Option<Kind> {
     match verb {
         "load" | "seed" => Some(STEP),
         "search" => Some(SEARCH),
+        "attempt" => Some(ATTEMPT),
         _ => None,
     }
 }
@@ -315,9 +352,31 @@ pub const WATCH: Kind = Group(&[
     ("lag", LATENCIES),
 ]);
 
+/// How many processes of each kind ended although nobody asked them to, under
+/// `died`: of those kinds of which there were any.
+pub const DIED: Kind = Group(&[
+    ("gateway", Int),
+    ("webhook", Int),
+    ("informer", Int),
+    ("operator", Int),
+    ("relay", Int),
+    ("consumer", Int),
+]);
+
+/// Notifications of anything, under `notifications`; nameless are those that do
+/// not say what they are about.
+pub const NOTIFICATIONS: Kind = Group(&[("received", Int), ("nameless", Int)]);
+
 /// The names that are not steps.
-pub const ROOTS: [(&str, Kind); 5] =
-    [("run", RUN), ("system", SYSTEM), ("host", HOST), ("server", SERVER), ("watch", WATCH)];
+pub const ROOTS: [(&str, Kind); 7] = [
+    ("run", RUN),
+    ("system", SYSTEM),
+    ("host", HOST),
+    ("server", SERVER),
+    ("watch", WATCH),
+    ("died", DIED),
+    ("notifications", NOTIFICATIONS),
+];
 
 impl Kind {
     /// What is under `name`.
@@ -343,6 +402,7 @@ impl Kind {
             Int => Value::Int(1),
             Double => Value::Float(1.0),
             Bool => Value::Bool(true),
+            Text => Value::String(std::sync::Arc::new("text".to_owned())),
             Duration => Program::compile("duration('1s')")
                 .ok()
                 .and_then(|program| program.execute(&Context::default()).ok())

@@ -7,6 +7,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::attempt::{Attempt, Identity, Method, filled};
+pub use crate::defects::{Defect, Switches};
+pub use crate::fault::{Behaviour, Fault, SubscriberFault};
 pub use crate::search::{Rates, Search, SearchLoad};
 pub use crate::step::{
     Check, Condition, MOST_INFORMERS, Seed, Step, Subscribe, SubscribeClient, Verb, Wait,
@@ -73,6 +76,24 @@ pub struct Spec {
     /// The systems on trial, each in a cell of its own.
     #[schemars(length(min = 1))]
     pub systems: Vec<System>,
+    /// Defects to switch on or off, whatever the systems have by themselves: all
+    /// of them, or none.
+    #[serde(default, skip_serializing_if = "Switches::is_empty")]
+    pub defects: Switches,
+    /// How many instances of the system there are, in namespaces of their own:
+    /// kab01, kab02, ... The others than the first are idle unless a step
+    /// addresses them.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1, max = 4))]
+    pub instances: u32,
+    /// Who puts the system into the cluster.
+    #[serde(default, skip_serializing_if = "DeployedBy::is_lab")]
+    pub deployed_by: DeployedBy,
+    /// The kinds of processes whose death is part of the question: it does not
+    /// make the numbers invalid, and claims find it under `died`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub may_die: Vec<Mortal>,
     /// Axes to vary; every combination becomes a cell for each system.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("propertyNames" = { "pattern": "^[a-z][a-zA-Z0-9]*$" }))]
@@ -83,6 +104,68 @@ pub struct Spec {
     /// What is judged afterwards.
     #[schemars(length(min = 1, max = 1000))]
     pub claims: Vec<Claim>,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_one(count: &u32) -> bool {
+    *count == 1
+}
+
+/// Who puts the system into the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DeployedBy {
+    /// The lab: it makes the objects, and starts the processes.
+    #[default]
+    Lab,
+    /// The system's own operator.
+    Operator,
+}
+
+impl DeployedBy {
+    /// Whether it is the lab.
+    // serde hands over a reference.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub const fn is_lab(&self) -> bool {
+        matches!(self, Self::Lab)
+    }
+}
+
+/// A kind of process that may die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Mortal {
+    /// A gateway.
+    Gateway,
+    /// An admission webhook.
+    Webhook,
+    /// An informer.
+    Informer,
+    /// An operator.
+    Operator,
+    /// What brings an outbox to the broker.
+    Relay,
+    /// What brings the broker's messages to a subscriber.
+    Consumer,
+}
+
+impl Mortal {
+    /// Its name in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Webhook => "webhook",
+            Self::Informer => "informer",
+            Self::Operator => "operator",
+            Self::Relay => "relay",
+            Self::Consumer => "consumer",
+        }
+    }
 }
 
 /// How long one may wait for a scenario.

@@ -4,6 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::Attempt;
+use crate::fault::Fault;
 use crate::search::Search;
 use crate::traffic::{Load, Payload, Resource};
 use crate::unit::Span;
@@ -34,11 +36,16 @@ pub enum Verb {
     Wait(Wait),
     /// Hold the evidence against the store.
     Check(Check),
+    /// Make a single request, and note what came of it.
+    Attempt(Attempt),
+    /// Do something to a process, or have a subscriber misbehave.
+    Fault(Fault),
 }
 
 impl Verb {
     /// Every verb, as written in the file.
-    pub const NAMES: [&'static str; 6] = ["seed", "subscribe", "load", "search", "wait", "check"];
+    pub const NAMES: [&'static str; 8] =
+        ["seed", "subscribe", "load", "search", "wait", "check", "attempt", "fault"];
 
     /// Its name in the file.
     pub const fn name(&self) -> &'static str {
@@ -49,6 +56,8 @@ impl Verb {
             Self::Search(_) => "search",
             Self::Wait(_) => "wait",
             Self::Check(_) => "check",
+            Self::Attempt(_) => "attempt",
+            Self::Fault(_) => "fault",
         }
     }
 }
@@ -85,13 +94,21 @@ struct StepForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Check")]
     check: Option<Check>,
+    /// Make a single request, and note what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Attempt")]
+    attempt: Option<Attempt>,
+    /// Do something to a process, or have a subscriber misbehave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Fault")]
+    fault: Option<Fault>,
 }
 
 impl TryFrom<StepForm> for Step {
     type Error = String;
 
     fn try_from(form: StepForm) -> Result<Self, Self::Error> {
-        let StepForm { name, seed, subscribe, load, search, wait, check } = form;
+        let StepForm { name, seed, subscribe, load, search, wait, check, attempt, fault } = form;
         let verbs = [
             seed.map(Verb::Seed),
             subscribe.map(Verb::Subscribe),
@@ -99,6 +116,8 @@ impl TryFrom<StepForm> for Step {
             search.map(Verb::Search),
             wait.map(Verb::Wait),
             check.map(Verb::Check),
+            attempt.map(Verb::Attempt),
+            fault.map(Verb::Fault),
         ];
         let mut verbs = verbs.into_iter().flatten();
         match (verbs.next(), verbs.next()) {
@@ -118,6 +137,8 @@ impl From<Step> for StepForm {
             Verb::Search(search) => form.search = Some(search),
             Verb::Wait(wait) => form.wait = Some(wait),
             Verb::Check(check) => form.check = Some(check),
+            Verb::Attempt(attempt) => form.attempt = Some(attempt),
+            Verb::Fault(fault) => form.fault = Some(fault),
         }
         form
     }
@@ -163,6 +184,20 @@ pub struct Subscribe {
     /// What listens.
     #[serde(default)]
     pub client: SubscribeClient,
+    /// How many replicas of its informer each subscriber has.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1, max = 10))]
+    pub replicas: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_one(replicas: &u32) -> bool {
+    *replicas == 1
 }
 
 /// More informers than this are refused: each is a process of its own.

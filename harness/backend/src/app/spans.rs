@@ -4,17 +4,18 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use kab_evidence::jsonl::{JsonlError, JsonlWriter};
-use kab_evidence::span::{SPANS_DIR_ENV, Span};
+use kab_evidence::span::{SPANS_DIR_ENV, SPANS_PREFIX_ENV, Span};
 
 /// This process's file of spans, if the environment names a folder for it.
 #[derive(Debug)]
 pub(crate) struct Spans(Mutex<Option<JsonlWriter<Span>>>);
 
 impl Spans {
-    /// Opens `$KAB_SPANS_DIR/<process>-<pid>.jsonl`.
+    /// Opens `$KAB_SPANS_DIR/$KAB_SPANS_PREFIX<process>-<pid>.jsonl`.
     pub(crate) fn open(process: &str) -> Result<Self, JsonlError> {
         let Some(folder) = std::env::var_os(SPANS_DIR_ENV) else { return Ok(Self::nowhere()) };
-        let file = format!("{process}-{}.jsonl", std::process::id());
+        let prefix = std::env::var(SPANS_PREFIX_ENV).unwrap_or_default();
+        let file = format!("{prefix}{process}-{}.jsonl", std::process::id());
         let writer = JsonlWriter::append_to(&Path::new(&folder).join(file))?;
         Ok(Self(Mutex::new(Some(writer))))
     }

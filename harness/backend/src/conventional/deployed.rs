@@ -16,7 +16,7 @@ use crate::app::gateway::{GatewayConfig, StoreConfig};
 use crate::app::relay::RelayConfig;
 use crate::defect::Defects;
 use crate::deploy::process::start;
-use crate::deploy::{DeployError, DeploySpec};
+use crate::deploy::{DeployError, DeploySpec, again};
 
 /// How long an app may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -173,6 +173,24 @@ impl Deployed {
     /// The process called `name`: `gateway`, `relay`, `consumer-0`, ...
     pub fn child(&self, name: &str) -> Option<&Child> {
         self.children.iter().find(|child| child.name() == name)
+    }
+
+    /// The processes, also those that have ended.
+    pub fn children(&self) -> &[Child] {
+        &self.children
+    }
+
+    /// Starts the process called `name` again, at the same address. When this
+    /// returns, it is ready.
+    ///
+    /// # Errors
+    /// If there was no such process, or it does not start.
+    pub async fn restart(
+        &mut self,
+        supervisor: &Supervisor,
+        name: &str,
+    ) -> Result<(), DeployError> {
+        again::restart(&self.spec, &mut self.children, supervisor, name).await
     }
 
     /// Stops the apps, each in order, `grace` at most; what they saw is then

@@ -23,6 +23,7 @@ use crate::entity::{CRD_NAME, Todo};
 use crate::system::Variant;
 
 pub mod access;
+pub(crate) mod again;
 pub mod certificate;
 pub mod process;
 
@@ -46,6 +47,9 @@ pub struct DeploySpec {
     pub limits: Limits,
     /// Namespace of the system: its own, made if it is not there.
     pub namespace: String,
+    /// What the names of its processes begin with: nothing for the first
+    /// instance, `kab02-` for another one beside it.
+    pub prefix: String,
     /// Program that runs the apps...
     pub program: PathBuf,
     /// ... and its arguments before `app NAME --config FILE`.
@@ -147,6 +151,9 @@ pub enum DeployError {
     /// The broker of the conventional system.
     #[error(transparent)]
     Broker(#[from] crate::conventional::broker::BrokerError),
+    /// There is no such process.
+    #[error("the system has no process called {0:?}")]
+    NoProcess(String),
     /// The spans that show a webhook in force cannot be read.
     #[error("reading spans: {0}")]
     Spans(#[from] kab_evidence::jsonl::JsonlError),

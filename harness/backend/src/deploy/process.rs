@@ -1,8 +1,9 @@
 //! Apps as child processes.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
-use kab_evidence::span::SPANS_DIR_ENV;
+use kab_evidence::span::{SPANS_DIR_ENV, SPANS_PREFIX_ENV};
 use kab_lab::process::{Child, ChildSpec, Supervisor};
 use serde::Serialize;
 
@@ -24,8 +25,12 @@ impl Running {
     }
 }
 
-/// Starts the app `app` as a child called `name`, and waits until it is ready.
-/// Its death is announced from then on; before that it is this function's error.
+/// Starts the app `app` as a child called `name`, behind the instance's prefix,
+/// and waits until it is ready. Its death is announced from then on; before that
+/// it is this function's error.
+///
+/// When it is ready, its configuration on disk says where it listens: whoever
+/// starts it again from there finds it in the same place.
 pub(crate) async fn start<C: Serialize>(
     spec: &DeploySpec,
     supervisor: &Supervisor,
@@ -33,19 +38,24 @@ pub(crate) async fn start<C: Serialize>(
     name: &str,
     config: &C,
 ) -> Result<Running, DeployError> {
-    let file = spec.work_dir.join(format!("{name}.json"));
+    let file = config_file(spec, name);
     write_json(&file, config)?;
-    let log = spec.logs_dir.join(format!("{name}.log"));
-    let child = ChildSpec::new(name, &spec.program, log)
+    let full = format!("{}{name}", spec.prefix);
+    let log = spec.logs_dir.join(format!("{full}.log"));
+    let child = ChildSpec::new(full, &spec.program, log)
         .args(&spec.leading_args)
         .args(["app", app, "--config"])
-        .args([file])
+        .args([&file])
         .env(SPANS_DIR_ENV, &spec.spans_dir)
+        .env(SPANS_PREFIX_ENV, &spec.prefix)
         .lines()
         .unannounced();
     let child = supervisor.spawn(child)?;
     match tokio::time::timeout(PATIENCE, readiness(&child)).await {
         Ok(Ok(address)) => {
+            if let Some(address) = address {
+                pin(&file, config, address)?;
+            }
             child.announce(supervisor);
             Ok(Running { child, address })
         }
@@ -55,6 +65,20 @@ pub(crate) async fn start<C: Serialize>(
             Err(DeployError::InVain { what: format!("{name} is ready") })
         }
     }
+}
+
+/// The configuration of the app called `name`.
+pub(crate) fn config_file(spec: &DeploySpec, name: &str) -> PathBuf {
+    spec.work_dir.join(format!("{name}.json"))
+}
+
+/// Writes `config` anew, with the address that the app listens on by now.
+fn pin<C: Serialize>(file: &Path, config: &C, address: SocketAddr) -> Result<(), DeployError> {
+    let mut pinned = serde_json::to_value(config).unwrap_or_default();
+    if let Some(fields) = pinned.as_object_mut() {
+        fields.insert("listen".to_owned(), address.to_string().into());
+    }
+    write_json(file, &pinned)
 }
 
 async fn readiness(child: &Child) -> Result<Option<SocketAddr>, DeployError> {

@@ -74,7 +74,7 @@ pub(crate) async fn await_in_force(
     client: &Client,
     pid: u32,
 ) -> Result<(), DeployError> {
-    let spans = spec.spans_dir.join(format!("webhook-{pid}.jsonl"));
+    let spans = spec.spans_dir.join(format!("{}webhook-{pid}.jsonl", spec.prefix));
     let todos: Api<Todo> = Api::namespaced(client.clone(), &spec.namespace);
     let dry_run = PostParams { dry_run: true, ..PostParams::default() };
     let nonce = Mono::now().nanos();

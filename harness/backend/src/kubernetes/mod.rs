@@ -19,7 +19,7 @@ use crate::app::informer::{self, InformerConfig};
 use crate::defect::Defects;
 use crate::deploy::access::grant;
 use crate::deploy::process::start;
-use crate::deploy::{DeployError, DeploySpec};
+use crate::deploy::{DeployError, DeploySpec, again};
 use crate::entity::Todo;
 use objects::roles;
 
@@ -127,7 +127,7 @@ impl Deployed {
         replicas: u32,
         subscriber_url: &str,
     ) -> Result<(), DeployError> {
-        let name = format!("informer-{index}");
+        let name = format!("{}informer-{index}", self.spec.prefix);
         let is_replica = |child: &Child| {
             child.name().strip_prefix(&name).is_some_and(|rest| {
                 rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| n.parse::<u32>().is_ok())
@@ -182,7 +182,30 @@ impl Deployed {
     /// The process called `name`: `gateway`, `webhook`, `informer-0`,
     /// `informer-0-1`, ...
     pub fn child(&self, name: &str) -> Option<&Child> {
-        self.children.iter().find(|child| child.name() == name)
+        self.children.get(again::place_of(&self.spec, &self.children, name)?)
+    }
+
+    /// The processes, also those that have ended.
+    pub fn children(&self) -> &[Child] {
+        &self.children
+    }
+
+    /// Starts the process called `name` again, at the same address. When this
+    /// returns, it is ready.
+    ///
+    /// # Errors
+    /// If there was no such process, or it does not start.
+    pub async fn restart(
+        &mut self,
+        supervisor: &Supervisor,
+        name: &str,
+    ) -> Result<(), DeployError> {
+        again::restart(&self.spec, &mut self.children, supervisor, name).await
+    }
+
+    /// Kubeconfig of the service account of `app`: `gateway` or `informer`.
+    pub fn app_account(&self, app: &str) -> PathBuf {
+        self.spec.work_dir.join(format!("{app}.kubeconfig"))
     }
 
     /// What a client of the naive gateway can conclude from the status of its

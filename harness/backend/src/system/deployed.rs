@@ -145,6 +145,41 @@ impl Deployed {
         }
     }
 
+    /// The processes, also those that have ended.
+    pub fn children(&self) -> &[Child] {
+        match self {
+            Self::Kubernetes(system) => system.children(),
+            Self::Conventional(system) => system.children(),
+        }
+    }
+
+    /// Starts the process called `name` again, at the same address. When this
+    /// returns, it is ready.
+    ///
+    /// # Errors
+    /// If there was no such process, or it does not start.
+    pub async fn restart(
+        &mut self,
+        supervisor: &Supervisor,
+        name: &str,
+    ) -> Result<(), DeployError> {
+        match self {
+            Self::Kubernetes(system) => system.restart(supervisor, name).await,
+            Self::Conventional(system) => system.restart(supervisor, name).await,
+        }
+    }
+
+    /// Kubeconfig of the service account of `app`: `gateway` or `informer`.
+    ///
+    /// # Errors
+    /// If there is no apiserver.
+    pub fn app_account(&self, app: &str) -> Result<PathBuf, DeployError> {
+        match self {
+            Self::Kubernetes(system) => Ok(system.app_account(app)),
+            Self::Conventional(_) => Err(DeployError::NoApiserver),
+        }
+    }
+
     /// Stops the apps, each in order, `grace` at most. How each ended, by name. In
     /// a PostgreSQL that goes on, nothing of the system is left.
     pub async fn stop(self, grace: Duration) -> Vec<(String, Ended)> {

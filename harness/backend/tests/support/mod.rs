@@ -131,6 +131,7 @@ fn spec(plane: &Plane, system: &Of, namespace: &str, dir: &Path) -> DeploySpec {
         defects: system.defects.clone(),
         limits: system.limits.clone(),
         namespace: namespace.to_owned(),
+        prefix: String::new(),
         program: env!("CARGO_BIN_EXE_kab-app").into(),
         leading_args: Vec::new(),
         work_dir: dir.join("work"),

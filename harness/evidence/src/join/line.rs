@@ -98,11 +98,31 @@ impl Op {
 /// A span, without what no trace keeps.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Part {
-    Gateway { op: Option<OpId>, times: GatewayTimes, revision: Option<NonZeroU64> },
-    Validate { op: Option<OpId>, interval: Interval },
-    Webhook { op: Option<OpId>, interval: Interval },
-    Informer { op: Option<OpId>, seen: Mono, revision: Option<NonZeroU64> },
-    Delivery { op: Option<OpId>, receipt: super::Receipt, revision: Option<NonZeroU64> },
+    Gateway {
+        op: Option<OpId>,
+        times: GatewayTimes,
+        revision: Option<NonZeroU64>,
+    },
+    Validate {
+        op: Option<OpId>,
+        interval: Interval,
+    },
+    Webhook {
+        op: Option<OpId>,
+        interval: Interval,
+    },
+    Informer {
+        op: Option<OpId>,
+        seen: Mono,
+        revision: Option<NonZeroU64>,
+    },
+    Delivery {
+        op: Option<OpId>,
+        receipt: super::Receipt,
+        revision: Option<NonZeroU64>,
+        /// Whether it names no entity.
+        nameless: bool,
+    },
     Server(ServerLine),
 }
 
@@ -127,7 +147,8 @@ impl Part {
         let (mut span, mut op) = (None, None);
         let [mut start, mut end, mut api_sent, mut api_done, mut seen, mut received] = [None; 6];
         let (mut subscriber, mut status, mut rv) = (None, None, None);
-        let [mut change, mut uid, mut valid, mut allowed, mut posted, mut api_status] = [None; 6];
+        let [mut change, mut valid, mut allowed, mut posted, mut api_status] = [None; 5];
+        let mut uid = None;
         let (mut trace, mut own, mut parent, mut title) = (None, None, None, None);
         members(line, |name, value| match name {
             "span" => put(&mut span, text(value)?),
@@ -143,7 +164,7 @@ impl Part {
             "status" => put(&mut status, u16::try_from(number(value)?).ok()?),
             "apiStatus" => put(&mut api_status, u16::try_from(number(value)?).map(drop).ok()?),
             "rv" => put(&mut rv, text(value)?),
-            "uid" => put(&mut uid, text(value).map(drop)?),
+            "uid" => put(&mut uid, text(value)?),
             "change" => put(&mut change, variant::<Change>(value).map(drop)?),
             "valid" => put(&mut valid, flag(value)?),
             "allowed" => put(&mut allowed, flag(value)?),
@@ -166,9 +187,9 @@ impl Part {
             "informer" if uid.is_some() && change.is_some() && rv.is_some() => {
                 Some(Self::Informer { op, seen: seen?, revision })
             }
-            "delivery" if uid.is_some() => {
+            "delivery" => {
                 let receipt = super::Receipt { subscriber: subscriber?, received: received? };
-                Some(Self::Delivery { op, receipt, revision })
+                Some(Self::Delivery { op, receipt, revision, nameless: uid?.is_empty() })
             }
             "server" => Some(Self::Server(ServerLine {
                 trace: trace?,
@@ -201,9 +222,9 @@ impl From<Span> for Part {
             Span::Informer { op, rv, seen, .. } => {
                 Self::Informer { op, seen, revision: revision(&rv) }
             }
-            Span::Delivery { op, subscriber, rv, received, .. } => {
+            Span::Delivery { op, subscriber, rv, received, uid } => {
                 let receipt = super::Receipt { subscriber, received };
-                Self::Delivery { op, receipt, revision: known(rv) }
+                Self::Delivery { op, receipt, revision: known(rv), nameless: uid.is_empty() }
             }
             Span::Server { trace, op, id, parent, name, start, end } => Self::Server(ServerLine {
                 trace,

@@ -94,6 +94,10 @@ pub struct Joined {
     pub steps: Vec<String>,
     /// Names of the outcome classes.
     pub classes: Vec<String>,
+    /// Notifications that were received, all together.
+    pub notifications: u64,
+    /// Those of them that do not say what they are about.
+    pub nameless: u64,
     /// Notifications that name an operation of the ledger but another
     /// resourceVersion than the write's: later changes of the entity.
     pub other_revisions: u64,
@@ -223,10 +227,14 @@ impl Joined {
                     trace.revision = trace.revision.or(revision);
                 }
             }
-            Part::Delivery { op, receipt, revision } => match op.and_then(|op| index.get(op)) {
-                Some(trace) => waiting.notifications.push(Pending { trace, receipt, revision }),
-                None => self.unexplained_deliveries += 1,
-            },
+            Part::Delivery { op, receipt, revision, nameless } => {
+                self.notifications += 1;
+                self.nameless += u64::from(nameless);
+                match op.and_then(|op| index.get(op)) {
+                    Some(trace) => waiting.notifications.push(Pending { trace, receipt, revision }),
+                    None => self.unexplained_deliveries += 1,
+                }
+            }
             Part::Server(line) => waiting.server.add(index, line),
         }
     }

@@ -141,3 +141,13 @@ fn what_the_store_names_is_found() {
     let (found, cut) = read_store(&cell).unwrap().unwrap();
     assert!(found.contains(op(3)) && !found.contains(op(4)) && !cut);
 }
+
+#[test]
+fn what_names_nothing_is_counted_beside_what_does() {
+    let named =
+        |op| Span::Delivery { op, subscriber: 0, uid: "u-1".into(), rv: None, received: AT };
+    let joined = join(vec![ledger_line(0)], vec![delivery(0, Some("5"), 1), named(Some(op(0)))]);
+    assert_eq!((joined.notifications, joined.nameless), (2, 1));
+    let joined = join(vec![ledger_line(0)], vec![named(None)]);
+    assert_eq!((joined.notifications, joined.nameless), (1, 0));
+}

@@ -200,6 +200,16 @@ impl Child {
         self.send(&locked(&self.0.phase), signal);
     }
 
+    /// Has it and its helpers stand still, until [`Self::go_on`].
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has it and its helpers go on after [`Self::pause`].
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Kills it and its helpers, without waiting.
     pub fn kill(&self) {
         let mut phase = locked(&self.0.phase);

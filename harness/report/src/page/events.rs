@@ -77,6 +77,10 @@ fn words(what: &Happening) -> (String, Vec<String>) {
             let text = format!("{name}, process {pid}, ended although nobody asked it to: {how}");
             (text, log_tail.clone())
         }
+        Happening::Fault { fault, target, pid } => {
+            let process = pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+            plain(format!("the scenario: {fault} {target}{process}"))
+        }
         Happening::Resumed { part } => plain(format!("the run was resumed (part {part})")),
         Happening::Warning { text } => plain(format!("warning: {text}")),
     }

@@ -1,6 +1,8 @@
 //! One file a step verb.
 
+mod attempt;
 mod check;
+mod fault;
 mod load;
 mod search;
 mod seed;
@@ -58,6 +60,12 @@ pub enum StepError {
     /// The watchers' account.
     #[error(transparent)]
     Account(#[from] kab_backend::client::ClientError),
+    /// A single request.
+    #[error(transparent)]
+    Ask(#[from] crate::ask::AskError),
+    /// A fault of what is not there.
+    #[error(transparent)]
+    Fault(#[from] crate::faults::NothingHit),
     /// The system under test.
     #[error(transparent)]
     System(#[from] kab_backend::deploy::DeployError),
@@ -78,6 +86,8 @@ pub async fn run(step: &Step, cell: &mut Cell<'_>) -> Result<StepResults, StepEr
         Verb::Search(search) => search::run(&step.name, search, cell).await,
         Verb::Wait(wait) => wait::run(wait, cell).await,
         Verb::Check(check) => check::run(check, cell).await,
+        Verb::Attempt(attempt) => attempt::run(&step.name, attempt, cell).await,
+        Verb::Fault(fault) => fault::run(fault, cell).await,
     }
 }
 

@@ -27,7 +27,7 @@ pub async fn run(
     let group = match step.client {
         SubscribeClient::Informer => {
             for _ in 0..step.count {
-                cell.add_subscriber().await?;
+                cell.add_subscriber(step.replicas).await?;
             }
             return Ok(results([("subscribers", json!(step.count))]));
         }

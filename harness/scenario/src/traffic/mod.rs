@@ -22,6 +22,7 @@ pub use content::{
 };
 
 pub use negotiation::{Encoding, Resource};
+pub(crate) use union::one_key;
 
 use crate::unit::{Rate, Span};
 

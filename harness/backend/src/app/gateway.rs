@@ -46,7 +46,8 @@ const BODY_LIMIT: usize = 30_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GatewayConfig {
-    /// How to reach the apiserver, and as whom.
+    /// How to reach the apiserver, and as whom; left out in a pod.
+    #[serde(default)]
     pub kubeconfig: PathBuf,
     /// Where the entities live.
     pub namespace: String,
@@ -68,9 +69,8 @@ struct Gateway {
 /// Serves until SIGTERM.
 pub(super) async fn run(config: GatewayConfig, spans: Arc<Spans>) -> Result<(), AppError> {
     let client = connect(&config.kubeconfig).await?;
-    let listener = tokio::net::TcpListener::bind(config.listen)
-        .await
-        .map_err(failed(format!("listening on {}", config.listen)))?;
+    let listener =
+        super::listen(config.listen).map_err(failed(format!("listening on {}", config.listen)))?;
     let address = listener.local_addr().map_err(failed("asking for the address listened on"))?;
     let app = router(client, &config.namespace, config.pod_name, spans);
     let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));

@@ -34,7 +34,8 @@ use crate::entity::{API_VERSION, KIND, Todo};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InformerConfig {
-    /// How to reach the apiserver, and as whom.
+    /// How to reach the apiserver, and as whom; left out in a pod.
+    #[serde(default)]
     pub kubeconfig: PathBuf,
     /// Where the entities live.
     pub namespace: String,

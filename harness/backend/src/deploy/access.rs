@@ -1,7 +1,7 @@
 //! Who an app is, and what it may do: a service account with a role of its
 //! own, and a kubeconfig with its token.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::authorization::v1::{
@@ -70,11 +70,15 @@ pub async fn grant(
     let token = token(&accounts, name).await?;
     await_honoured(client, namespace, name, rules).await?;
     let path = spec.work_dir.join(format!("{name}.kubeconfig"));
-    write_json(&path, &kubeconfig(spec, name, &token)?)?;
+    write_json(&path, &kubeconfig(&spec.kubeconfig, &spec.namespace, name, &token)?)?;
     Ok(path)
 }
 
-async fn token(accounts: &Api<ServiceAccount>, name: &str) -> Result<String, DeployError> {
+/// A token of the account `name`.
+pub(crate) async fn token(
+    accounts: &Api<ServiceAccount>,
+    name: &str,
+) -> Result<String, DeployError> {
     let request = TokenRequest {
         spec: Some(TokenRequestSpec {
             expiration_seconds: Some(TOKEN_SECONDS),
@@ -128,23 +132,23 @@ fn review(user: &str, namespace: &str, rule: &Rule, verb: &str) -> SubjectAccess
     }
 }
 
-/// The cluster of the admin's kubeconfig, with other credentials. It is
-/// written as JSON, which is YAML.
-fn kubeconfig(
-    spec: &DeploySpec,
+/// The cluster of the admin's kubeconfig at `path`, with other credentials. It
+/// is written as JSON, which is YAML.
+pub(crate) fn kubeconfig(
+    path: &Path,
+    namespace: &str,
     user: &str,
     token: &str,
 ) -> Result<serde_json::Value, DeployError> {
-    let path = &spec.kubeconfig;
     let admin = Kubeconfig::read_from(path).map_err(|source| {
-        let source = Box::new(source);
-        DeployError::Client(crate::client::ClientError::Kubeconfig { path: path.clone(), source })
+        let (path, source) = (path.to_owned(), Box::new(source));
+        DeployError::Client(crate::client::ClientError::Kubeconfig { path, source })
     })?;
     let current = admin.contexts.iter().find(|c| Some(&c.name) == admin.current_context.as_ref());
     let name = current.and_then(|named| Some(&named.context.as_ref()?.cluster));
     let cluster = admin.clusters.iter().find(|cluster| Some(&cluster.name) == name);
     let (Some(name), Some(cluster)) = (name, cluster) else {
-        return Err(DeployError::NoCluster(path.clone()));
+        return Err(DeployError::NoCluster(path.to_owned()));
     };
     Ok(json!({
         "apiVersion": "v1", "kind": "Config",
@@ -152,7 +156,7 @@ fn kubeconfig(
         "users": [{ "name": user, "user": { "token": token } }],
         "contexts": [{
             "name": user,
-            "context": { "cluster": name, "user": user, "namespace": spec.namespace },
+            "context": { "cluster": name, "user": user, "namespace": namespace },
         }],
         "current-context": user,
     }))

@@ -71,7 +71,7 @@ pub(super) fn configuration(webhooks: &[serde_json::Value]) -> serde_json::Value
 ///
 /// Creates without storing (dry run), each with an operation id of its own,
 /// until the webhook's spans show one of them.
-pub(super) async fn await_in_force(
+pub(crate) async fn await_in_force(
     spec: &DeploySpec,
     client: &Client,
     pid: u32,

@@ -25,7 +25,7 @@ use crate::deploy::process::{Running, start};
 use crate::deploy::{DeployError, DeploySpec, apply, await_served, certificate, write_private};
 use crate::entity::{CRD_NAME, GROUP, PLURAL, Todo};
 
-mod admission;
+pub(crate) mod admission;
 mod teardown;
 
 /// How many entities a page of [`Deployed::stored`] holds: client-go's own.
@@ -37,11 +37,11 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What the gateway may do. The origin binds its apps to `cluster-admin`
 /// (defect 1). The lab does not, for now: this is the place to bring that
 /// back, as a switch, when a scenario is about it.
-const GATEWAY: &[Rule] =
+pub(crate) const GATEWAY: &[Rule] =
     &[Rule { group: GROUP, resource: PLURAL, verbs: &["create", "get", "list"] }];
 
 /// What an informer may do: see [`GATEWAY`].
-const INFORMER: &[Rule] = &[
+pub(crate) const INFORMER: &[Rule] = &[
     Rule { group: GROUP, resource: PLURAL, verbs: &["get", "list", "watch"] },
     Rule { group: "", resource: "events", verbs: &["create"] },
 ];
@@ -132,7 +132,7 @@ async fn make_ground(
 
 /// The Todo's definition. The origin's has no schema (defect 2); today's API
 /// wants one, and this is the one that says nothing.
-fn definition() -> serde_json::Value {
+pub(crate) fn definition() -> serde_json::Value {
     serde_json::json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

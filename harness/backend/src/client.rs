@@ -29,6 +29,11 @@ pub enum ClientError {
         /// What is wrong with it.
         source: Box<kube::config::KubeconfigError>,
     },
+    /// No kubeconfig is named, and this is no pod either.
+    #[error(
+        "no kubeconfig is named, and this is no pod with an account of its own: {0}; name one in the configuration, or in KUBECONFIG"
+    )]
+    NotInPod(Box<kube::config::InClusterError>),
     /// Its credentials or certificates cannot be used.
     #[error("using the credentials in kubeconfig {}: {source}", path.display())]
     Credentials {
@@ -47,7 +52,28 @@ pub enum ClientError {
 /// Neither was seen to be faster than the other at 1, 16 and 200 in flight,
 /// on a machine too busy to tell small differences.
 /// Needs a default rustls provider: see [`install_tls_provider`].
+///
+/// Without a path, as in a pod: for the cluster and the account that the
+/// environment tells of, by `KUBECONFIG` or as Kubernetes tells its pods.
 pub async fn connect(path: &Path) -> Result<Client, ClientError> {
+    if path.as_os_str().is_empty() {
+        return match std::env::var_os("KUBECONFIG") {
+            Some(named) => Box::pin(connect_to(Path::new(&named))).await,
+            None => in_cluster(),
+        };
+    }
+    connect_to(path).await
+}
+
+/// A client for the cluster that this pod is in, as the pod's own account.
+fn in_cluster() -> Result<Client, ClientError> {
+    let config = Config::incluster().map_err(|e| ClientError::NotInPod(Box::new(e)))?;
+    let account = PathBuf::from("the pod's service account");
+    client(&config)
+        .map_err(|source| ClientError::Credentials { path: account, source: Box::new(source) })
+}
+
+async fn connect_to(path: &Path) -> Result<Client, ClientError> {
     let config = config(path).await?;
     client(&config).map_err(|source| ClientError::Credentials {
         path: path.to_owned(),

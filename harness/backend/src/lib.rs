@@ -9,8 +9,10 @@
 //! | [`conventional`] | the one that keeps them in PostgreSQL, and tells by NATS |
 //! | [`defect`] | what is wrong with the origin, fault by fault |
 //! | [`deploy`] | what it takes to put a system into a cluster |
+//! | [`operator`] | a system deployed by the operator |
 //! | [`peer`] | a cluster as the load's own transport reaches it |
 //! | [`rules`] | what a Todo must be |
+//! | [`standin`] | processes in place of pods, where there are no nodes |
 //! | [`store`] | the one interface to where entities are kept |
 //! | [`system`] | the systems on trial, and what they have in common |
 //! | [`kubernetes`] | those that keep entities in custom resources: naive and hardened |
@@ -23,7 +25,9 @@ pub mod defect;
 pub mod deploy;
 pub mod entity;
 pub mod kubernetes;
+pub mod operator;
 pub mod peer;
 pub mod rules;
+pub mod standin;
 pub mod store;
 pub mod system;

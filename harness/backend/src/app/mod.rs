@@ -24,6 +24,7 @@ mod announcement;
 pub mod consumer;
 pub mod gateway;
 pub mod informer;
+pub mod operator;
 pub(crate) mod outbound;
 mod reflector;
 pub mod relay;
@@ -36,11 +37,16 @@ use spans::Spans;
 /// How long requests under way may still take after SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// Connections that may wait to be taken: as many as the kernel lets wait.
+const BACKLOG: u32 = 4096;
+
 /// An app could not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// There is no such app.
-    #[error("there is no app {0:?}; the apps are gateway, webhook, informer, relay and consumer")]
+    #[error(
+        "there is no app {0:?}; the apps are gateway, webhook, informer, relay, consumer and operator"
+    )]
     Unknown(String),
     /// The configuration file cannot be read.
     #[error("reading the configuration {}: {source}", path.display())]
@@ -148,6 +154,8 @@ pub async fn run(name: &str, config: &Path) -> Result<(), AppError> {
             let process = format!("consumer-{}", config.subscriber);
             recorded(&process, consumer::run, config).await
         }
+        // It takes no part in any operation, so it has no spans.
+        "operator" => operator::run(read(config)?).await,
         other => Err(AppError::Unknown(other.to_owned())),
     }
 }
@@ -173,9 +181,32 @@ where
 
 fn read<C: DeserializeOwned>(path: &Path) -> Result<C, AppError> {
     let config = |source| AppError::Config { path: path.to_owned(), source };
-    let text = std::fs::read(path).map_err(config)?;
+    let text = std::fs::read_to_string(path).map_err(config)?;
     let bad = |source| AppError::BadConfig { path: path.to_owned(), source };
-    serde_json::from_slice(&text).map_err(bad)
+    serde_json::from_str(&expanded(text, std::env::var("POD_NAME").ok().as_deref())).map_err(bad)
+}
+
+/// A configuration with the pod's name in place of `$(POD_NAME)`, as
+/// Kubernetes writes it: all pods of a Deployment share one configuration.
+fn expanded(text: String, pod: Option<&str>) -> String {
+    match pod {
+        Some(pod) => text.replace("$(POD_NAME)", pod),
+        None => text,
+    }
+}
+
+/// Binds an address to listen on. One with a port of its own may be shared:
+/// the kernel deals connections out to the processes that listen there, as a
+/// Service does to its pods.
+fn listen(address: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(address.port() != 0)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Says on stdout that this app is ready.

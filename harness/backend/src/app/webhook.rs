@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::tls_rustls::RustlsAcceptor;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use kab_evidence::clock::Mono;
@@ -106,6 +106,8 @@ struct Opinion {
     message: Option<String>,
 }
 
+mod certificate;
+
 struct Webhook {
     gateway: Outbound,
     validate: Uri,
@@ -114,13 +116,9 @@ struct Webhook {
 
 /// Serves until SIGTERM.
 pub(super) async fn run(config: WebhookConfig, spans: Arc<Spans>) -> Result<(), AppError> {
-    let read =
-        |path: &PathBuf| std::fs::read(path).map_err(failed(format!("reading {}", path.display())));
-    let tls = RustlsConfig::from_pem(read(&config.certificate)?, read(&config.key)?)
-        .await
-        .map_err(failed(format!("using the certificate {}", config.certificate.display())))?;
-    let listener = std::net::TcpListener::bind(config.listen)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+    let tls = certificate::load(&config.certificate, &config.key).await?;
+    let listener = super::listen(config.listen)
+        .and_then(tokio::net::TcpListener::into_std)
         .map_err(failed(format!("listening on {}", config.listen)))?;
     let address = listener.local_addr().map_err(failed("asking for the address listened on"))?;
     let app = router(endpoint(&config.gateway_url, "/api/todo/validate")?, spans);

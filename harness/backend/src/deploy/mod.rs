@@ -154,6 +154,16 @@ pub enum DeployError {
     /// There is no such process.
     #[error("the system has no process called {0:?}")]
     NoProcess(String),
+    /// An instance did not become ready.
+    #[error("{instance} did not become ready within {} s: {why}", within.as_secs())]
+    NotReady {
+        /// Which instance: `namespace/name`.
+        instance: String,
+        /// How long it was waited for.
+        within: Duration,
+        /// What its conditions and the stand-in for its pods say.
+        why: String,
+    },
     /// The spans that show a webhook in force cannot be read.
     #[error("reading spans: {0}")]
     Spans(#[from] kab_evidence::jsonl::JsonlError),
@@ -232,15 +242,18 @@ pub(crate) async fn poll_until(
 
 /// Writes a file that only its owner may read, making its folder if need be.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), DeployError> {
-    let write = || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(path)?.write_all(content)
-    };
-    write().map_err(|source| DeployError::File { action: "writing", path: path.to_owned(), source })
+    let written = write_owned(path, content);
+    written.map_err(|source| DeployError::File { action: "writing", path: path.to_owned(), source })
+}
+
+/// The same, with the operating system's own error.
+pub(crate) fn write_owned(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(content)
 }
 
 /// Writes `value` as JSON to a file that only its owner may read.

@@ -81,7 +81,8 @@ fn pin<C: Serialize>(file: &Path, config: &C, address: SocketAddr) -> Result<(),
     write_json(file, &pinned)
 }
 
-async fn readiness(child: &Child) -> Result<Option<SocketAddr>, DeployError> {
+/// Waits until `child` says that it is ready; where it then listens.
+pub(crate) async fn readiness(child: &Child) -> Result<Option<SocketAddr>, DeployError> {
     if let Some(mut lines) = child.take_lines() {
         while let Some(line) = lines.recv().await {
             if let Ok(Readiness { ready }) = serde_json::from_str(&line) {

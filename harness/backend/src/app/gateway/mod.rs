@@ -76,7 +76,8 @@ pub struct GatewayConfig {
 pub enum StoreConfig {
     /// In custom resources.
     Kubernetes {
-        /// How to reach the apiserver, and as whom.
+        /// How to reach the apiserver, and as whom; left out in a pod.
+        #[serde(default)]
         kubeconfig: PathBuf,
         /// Where the entities live.
         namespace: String,
@@ -131,9 +132,8 @@ pub(crate) async fn serve<S: Store + Notices>(
     config: &GatewayConfig,
     spans: Arc<Spans>,
 ) -> Result<(), AppError> {
-    let listener = tokio::net::TcpListener::bind(config.listen)
-        .await
-        .map_err(failed(format!("listening on {}", config.listen)))?;
+    let listener =
+        super::listen(config.listen).map_err(failed(format!("listening on {}", config.listen)))?;
     let address = listener.local_addr().map_err(failed("asking for the address listened on"))?;
     let stop: Stop = terminated()?.boxed().shared();
     let gateway =

@@ -1,0 +1,110 @@
+//! What an operator tells of its doings, as Events on the instance.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
+use kube::runtime::events::{Event, EventType};
+
+use super::context::Context;
+use super::pass::{Failure, Pass, cause};
+use super::resource::K8sAsBackend;
+
+/// What had to be done to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It was not there yet.
+    Made,
+    /// Something else is wanted of it than before.
+    Changed,
+    /// Somebody had changed it.
+    Repaired,
+    /// Somebody had deleted it.
+    Recreated,
+}
+
+/// What was done to which object.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) done: Done,
+    pub(super) title: String,
+    pub(super) object: ObjectReference,
+}
+
+/// Tells what a pass has done. That it cannot be told does not hinder it.
+pub(super) async fn tell(backend: &K8sAsBackend, pass: &Pass<'_>) {
+    let titles = |done: Done| {
+        let titles = pass.told.iter().filter(|told| told.done == done);
+        titles.map(|told| told.title.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let made = titles(Done::Made);
+    if !made.is_empty() {
+        publish(pass.context, backend, "Created", "Create", format!("created {made}"), None).await;
+    }
+    let changed = titles(Done::Changed);
+    if !changed.is_empty() {
+        let note = format!("changed {changed}");
+        publish(pass.context, backend, "Changed", "Change", note, None).await;
+    }
+    for told in &pass.told {
+        let found = match told.done {
+            Done::Repaired => "was changed by somebody else and is put right",
+            Done::Recreated => "was deleted by somebody else and is made anew",
+            Done::Made | Done::Changed => continue,
+        };
+        let note = format!("{} {found}", told.title);
+        let object = Some(told.object.clone());
+        publish(pass.context, backend, "DriftRepaired", "Repair", note, object).await;
+    }
+    for failure in &pass.failures {
+        failed(pass.context, backend, failure).await;
+    }
+}
+
+/// Tells that every replica runs another version now.
+pub(super) async fn upgraded(context: &Context, backend: &K8sAsBackend, from: &str) {
+    let note = format!("upgraded from {from} to {}", backend.spec.product_version);
+    publish(context, backend, "Upgraded", "Upgrade", note, None).await;
+}
+
+async fn failed(context: &Context, backend: &K8sAsBackend, failure: &Failure) {
+    // What it is about makes it another event than the last failure's.
+    let about = ObjectReference { name: Some(failure.object.clone()), ..Default::default() };
+    let note = failure.to_string();
+    send(context, backend, EventType::Warning, "Failed", failure.action, note, Some(about)).await;
+}
+
+async fn publish(
+    context: &Context,
+    backend: &K8sAsBackend,
+    reason: &str,
+    action: &str,
+    note: String,
+    object: Option<ObjectReference>,
+) {
+    send(context, backend, EventType::Normal, reason, action, note, object).await;
+}
+
+async fn send(
+    context: &Context,
+    backend: &K8sAsBackend,
+    type_: EventType,
+    reason: &str,
+    action: &str,
+    note: String,
+    secondary: Option<ObjectReference>,
+) {
+    // The apiserver refuses notes longer than 1 kB.
+    let note = note.chars().take(900).collect();
+    let event = Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note),
+        action: action.to_owned(),
+        secondary,
+    };
+    // An event that says the same of the same object is counted, not repeated.
+    let mut about = backend.object_ref(&());
+    about.resource_version = None;
+    if let Err(error) = context.recorder.publish(&event, &about).await {
+        tracing::warn!(reason, cause = cause(&error), "the Event cannot be recorded");
+    }
+}

@@ -12,7 +12,7 @@ use crate::measure::CellMeasurements;
 use crate::remarks::remarks;
 use crate::resumed;
 use crate::side_by_side::{SideBySide, side_by_side};
-use crate::validity::{cell_doubts, doubt, missing_evidence, run_doubts};
+use crate::validity::{cell_doubts, died, doubt, missing_evidence, run_doubts};
 
 /// A run, judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +109,7 @@ fn judge_with(
         if conditions.is_some_and(|known| known.host.file_system == "tmpfs") {
             measured.in_memory();
         }
+        measured.died = died(&record, index, &events);
         record.cells[index].validity = Validity::default();
         let mut doubts = cell_doubts(&record, index, &measured, &events);
         doubts

@@ -11,6 +11,9 @@
 //! | [`interval`] | how sure the percentiles are |
 //! | [`measure`] | everything measured in one cell, by step |
 //! | [`outcome`] | operations by how they ended, and at which rate they were sent |
+//! | [`attempt`] | single requests, and what came of them |
+//! | [`deletes`] | whether subscribers learn what was deleted |
+//! | [`reviews`] | whose webhooks judged the writes |
 //! | [`delivery`] | lost, duplicated and late notifications; coverage of the join |
 //! | [`stored`] | the ledger held against the store |
 //! | [`watch`] | what watch streams promise, held against what they gave |
@@ -32,11 +35,13 @@
 //! | [`validity`] | what forbids to judge at all |
 //! | [`mod@judge`] | a whole run, from its folder |
 
+pub mod attempt;
 pub mod capacity;
 pub mod claim;
 pub mod compare;
 pub mod conditions;
 pub mod cost;
+pub mod deletes;
 pub mod delivery;
 pub mod distribution;
 pub mod expression;
@@ -50,6 +55,7 @@ pub mod path;
 mod phrase;
 mod remarks;
 mod resumed;
+pub mod reviews;
 pub mod server;
 pub mod side_by_side;
 pub mod stored;

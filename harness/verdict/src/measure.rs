@@ -11,13 +11,16 @@ use kab_scenario::model::System;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::{self, Attempted};
 use crate::capacity::{self, Capacity};
 use crate::cost::{self, Cost};
+use crate::deletes::Deletes;
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::inner::{Inner, inner};
 use crate::objective::PROBE;
 use crate::outcome::{self, Latency, Media, Ops, RateOfOps};
+use crate::reviews::Reviews;
 use crate::server::{AllSeries, OverTime, Servers, over_time, servers};
 use crate::stored::{self, Stored};
 use crate::timeline::{Distributions, Timeline, timeline};
@@ -49,11 +52,31 @@ pub struct CellMeasurements {
     /// What they did over time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub servers_over_time: Option<OverTime>,
+    /// What came of single requests, by step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempted>,
+    /// How many processes of each kind ended although nobody asked them to: of
+    /// those kinds of which there were any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub died: BTreeMap<String, u64>,
+    /// Notifications of anything; none if nobody subscribed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<Notifications>,
     /// How the evidence fitted together.
     pub join: JoinCounts,
     /// What watch streams received; none if nobody wrote it down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<Watch>,
+}
+
+/// Notifications, whatever they were of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Notifications {
+    /// How many were received.
+    pub received: u64,
+    /// How many of them do not say what they are about.
+    pub nameless: u64,
 }
 
 /// How the evidence of a cell fitted together.
@@ -111,6 +134,12 @@ pub struct StepMeasurements {
     /// The ledger against the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<Stored>,
+    /// Deletes, and who was told of them; only of steps that delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes: Option<Deletes>,
+    /// Whose webhooks judged its writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviews: Option<Reviews>,
     /// Where the time goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waterfall: Option<Waterfall>,
@@ -149,10 +178,15 @@ impl CellMeasurements {
         let (series, series_cut) = AllSeries::read(&folder.series_path())?;
         measured.add_servers(cell, &series);
         measured.watch = watch::read(folder, &joined)?;
+        let (attempts, attempts_cut) = attempt::read(&folder.attempts_path())?;
+        measured.attempts = attempts;
+        measured.add_deletes(folder, cell, &joined)?;
+        measured.add_reviews(folder, &joined)?;
         let watched = measured.watch.iter().flat_map(|watch| watch.truncated.clone());
         let watched: Vec<String> = watched.collect();
         let cut = store.is_some_and(|(_, cut)| cut).then(|| folder.store_path());
         let series_cut = series_cut.then(|| folder.series_path());
+        let attempts_cut = attempts_cut.then(|| folder.attempts_path());
         let relative =
             |path: &Path| path.strip_prefix(folder.path()).unwrap_or(path).display().to_string();
         measured.join.truncated = joined
@@ -161,6 +195,7 @@ impl CellMeasurements {
             .map(|path| relative(path))
             .chain(cut.as_deref().map(relative))
             .chain(series_cut.as_deref().map(relative))
+            .chain(attempts_cut.as_deref().map(relative))
             .chain(watched)
             .collect();
         Ok(measured)
@@ -186,6 +221,9 @@ impl CellMeasurements {
                 found.capacity = capacity;
             }
         }
+        let listened = cell.steps.iter().filter_map(subscribers_of).any(|count| count > 0);
+        measured.notifications = listened
+            .then_some(Notifications { received: joined.notifications, nameless: joined.nameless });
         measured.join = JoinCounts {
             other_revisions: joined.other_revisions,
             unexplained_deliveries: joined.unexplained_deliveries,

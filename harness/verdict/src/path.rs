@@ -3,7 +3,9 @@
 //! The list of names is the same for every step, so a name that is not on it
 //! is a mistake of the claim, and one that is on it without a value is `no data`.
 
+mod attempt;
 mod cost;
+mod processes;
 mod server;
 
 use std::collections::{BTreeMap, HashMap};
@@ -48,6 +50,10 @@ impl Paths {
         for step in cell.steps.iter().filter(named) {
             paths.step(step);
         }
+        for attempt in &cell.attempts {
+            attempt::put(&mut paths, &attempt.step, Some(attempt));
+        }
+        processes::put(&mut paths, cell);
         paths
     }
 
@@ -70,6 +76,10 @@ impl Paths {
     /// What a step called `name` with the verb `verb` could have measured, without any value.
     pub fn known(name: &str, verb: &str) -> Self {
         let mut paths = Self::default();
+        if verb == "attempt" {
+            attempt::put(&mut paths, name, None);
+            return paths;
+        }
         let (name, verb) = (name.to_owned(), verb.to_owned());
         paths.step(&StepMeasurements { name, verb, ..StepMeasurements::default() });
         paths
@@ -78,7 +88,7 @@ impl Paths {
     /// The value at `path`; none if nothing was measured there.
     pub fn get(&self, path: &str) -> Option<Value> {
         match self.0.get(path) {
-            Some(value) => *value,
+            Some(value) => value.clone(),
             // A class that never occurred occurred 0 times, if any was counted.
             None => {
                 let (step, class) = path.split_once(".classes.")?;
@@ -101,7 +111,7 @@ impl Paths {
 
     /// All paths, with or without a value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<Value>)> {
-        self.0.iter().map(|(path, value)| (path.as_str(), *value))
+        self.0.iter().map(|(path, value)| (path.as_str(), value.clone()))
     }
 
     /// As nested CEL maps, by the first part of the path. `also` are read too,
@@ -139,6 +149,12 @@ impl Paths {
         at.group("delivery", step.delivery.as_ref(), delivery);
         at.group("coverage", step.coverage.as_ref(), coverage);
         at.group("stored", step.stored.as_ref(), stored);
+        let deletes = step.deletes.as_ref();
+        at.count("deletes.expected", deletes.map(|d| d.expected));
+        at.count("deletes.announced", deletes.map(|d| d.announced));
+        let reviews = step.reviews.as_ref();
+        at.count("reviews.own", reviews.map(|r| r.own));
+        at.count("reviews.foreign", reviews.map(|r| r.foreign));
         at.group("apiserver", step.apiserver.as_ref(), inner);
         at.group("server", step.servers.as_ref(), server::servers);
         at.group("cost", step.cost.as_ref(), cost::cost);
@@ -355,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_scenario_may_name_exactly_what_is_measured() {
-        for verb in ["load", "seed", "search"] {
+        for verb in ["load", "seed", "search", "attempt"] {
             let known = Paths::known("write", verb);
             let measured: BTreeSet<String> = known
                 .iter()

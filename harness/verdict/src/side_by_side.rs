@@ -202,7 +202,7 @@ fn numbers(measured: &CellMeasurements, step: &str) -> BTreeMap<String, f64> {
             Value::Bytes(n) => n as f64,
             Value::Duration(length) => length.0 as f64,
             Value::Ratio(x) | Value::PerSecond(x) | Value::Cores(x) => x,
-            Value::Flag(_) => return None,
+            Value::Flag(_) | Value::Number(_) | Value::Text(_) => return None,
         })
     };
     // Where no rate broke, the bound is infinite, which JSON cannot say.

@@ -1,12 +1,15 @@
 //! What forbids to judge at all. Each rule yields a sentence.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kab_evidence::clock::Mono;
 use kab_evidence::event::{Event, Happening};
 use kab_evidence::folder::CellFolder;
+use kab_evidence::process::kind_of;
 use kab_evidence::record::{CellRecord, RunRecord, RunState, StepRecord, Validity};
 
+use crate::attempt;
 use crate::measure::{CellMeasurements, StepMeasurements, subscribers_of};
 use crate::outcome::scheduled;
 use crate::value::{Nanos, grouped};
@@ -77,16 +80,53 @@ pub fn cell_doubts(
             several(watch.foreign, "line")
         ));
     }
-    // Times of other parts of the run are on another clock, and what happened
-    // there happened to another cell, or to one whose evidence was set aside.
-    let events = events_of(events, cell.part);
-    let before = index.checked_sub(1).and_then(|i| record.cells.get(i));
-    let after = before.filter(|before| before.part == cell.part).and_then(end);
-    let here = |event: &&Event| {
-        after.is_none_or(|after| event.at > after) && end(cell).is_none_or(|end| event.at <= end)
+    doubts.extend(attempt::doubts(cell, &measured.attempts));
+    // Some may die: whether they do is the question.
+    let mortal = |event: &&Event| match &event.what {
+        Happening::ChildDied { name, .. } => {
+            kind_of(name).is_some_and(|kind| cell.may_die.iter().any(|mortal| mortal == kind))
+        }
+        _ => false,
     };
-    doubts.extend(events.iter().filter(here).filter_map(death));
+    let deaths = during(record, index, events).filter(|event| !mortal(event));
+    doubts.extend(deaths.filter_map(death));
     doubts
+}
+
+/// How many processes of each kind ended during cell `index` of `record`
+/// although nobody asked them to: of the kinds of which any was started.
+pub fn died(record: &RunRecord, index: usize, events: &[Event]) -> BTreeMap<String, u64> {
+    let mut died = BTreeMap::new();
+    for event in during(record, index, events) {
+        let (name, count) = match &event.what {
+            Happening::ChildStarted { name, .. } => (name, 0),
+            Happening::ChildDied { name, .. } => (name, 1),
+            _ => continue,
+        };
+        if let Some(kind) = kind_of(name) {
+            *died.entry(kind.to_owned()).or_default() += count;
+        }
+    }
+    died
+}
+
+/// What happened during cell `index` of `record`.
+///
+/// Times of other parts of the run are on another clock, and what happened
+/// there happened to another cell, or to one whose evidence was set aside.
+fn during<'e>(
+    record: &RunRecord,
+    index: usize,
+    events: &'e [Event],
+) -> impl Iterator<Item = &'e Event> + use<'e> {
+    let cell = record.cells.get(index);
+    let part = cell.map_or(0, |cell| cell.part);
+    let before = index.checked_sub(1).and_then(|i| record.cells.get(i));
+    let after = before.filter(|before| before.part == part).and_then(end);
+    let until = cell.and_then(end);
+    events_of(events, part).iter().filter(move |event| {
+        after.is_none_or(|after| event.at > after) && until.is_none_or(|end| event.at <= end)
+    })
 }
 
 /// The events of part `part` of a run.

@@ -108,7 +108,7 @@ pub fn bytes(count: i64) -> String {
 }
 
 /// One measured value.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// How many: a CEL `int`.
     Count(u64),
@@ -124,6 +124,10 @@ pub enum Value {
     Duration(Nanos),
     /// Yes or no: a CEL `bool`.
     Flag(bool),
+    /// A number without a unit, as somebody else gave it: a CEL `double`.
+    Number(f64),
+    /// What somebody said: a CEL `string`.
+    Text(String),
 }
 
 impl Value {
@@ -132,9 +136,12 @@ impl Value {
         match self {
             Self::Count(n) => cel::Value::Int(i64::try_from(n).unwrap_or(i64::MAX)),
             Self::Bytes(n) => cel::Value::Int(n),
-            Self::Ratio(x) | Self::PerSecond(x) | Self::Cores(x) => cel::Value::Float(x),
+            Self::Ratio(x) | Self::PerSecond(x) | Self::Cores(x) | Self::Number(x) => {
+                cel::Value::Float(x)
+            }
             Self::Duration(d) => cel::Value::Duration(chrono::Duration::nanoseconds(d.0)),
             Self::Flag(b) => cel::Value::Bool(b),
+            Self::Text(text) => text.into(),
         }
     }
 }
@@ -150,6 +157,8 @@ impl fmt::Display for Value {
             Self::Bytes(n) => f.write_str(&bytes(*n)),
             Self::Duration(d) => d.fmt(f),
             Self::Flag(b) => b.fmt(f),
+            Self::Number(x) => x.fmt(f),
+            Self::Text(text) => write!(f, "{text:?}"),
         }
     }
 }

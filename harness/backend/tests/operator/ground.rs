@@ -123,10 +123,6 @@ impl Ground {
         files.map(|file| text(file.path())).collect::<Vec<_>>().join("\n")
     }
 
-    pub fn instances(&self) -> Api<K8sAsBackend> {
-        Api::namespaced(self.admin.clone(), &self.spec.namespace)
-    }
-
     /// The objects called `plural` in this ground's namespace, or the cluster's.
     pub async fn api(&self, group: &str, plural: &str) -> Api<DynamicObject> {
         let group = kube::discovery::group(&self.admin, group).await.unwrap();

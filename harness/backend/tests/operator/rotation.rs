@@ -31,7 +31,7 @@ async fn no_write_is_refused_while_certificates_change() {
             let (code, answer) =
                 create(&gateway, &format!("todo-{written}"), "m", OpId::new(11, written)).await;
             // The policy is Fail: a webhook that is not believed refuses.
-            assert_eq!(code, 200, "{answer}");
+            assert!(code.is_success(), "{code} {answer}");
             written += 1;
         }
     };

@@ -299,7 +299,10 @@ pub fn read_store(cell: &CellFolder) -> Result<Option<(OpIndex, bool)>, JsonlErr
 }
 
 /// The ledgers of `cell`: `ops.jsonl`, or one of each of several workers.
-fn ledger_files(cell: &CellFolder) -> Result<Vec<PathBuf>, JsonlError> {
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn ledger_files(cell: &CellFolder) -> Result<Vec<PathBuf>, JsonlError> {
     let mut files = lines_in(cell.path())?;
     files.retain(|path| {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
@@ -308,7 +311,11 @@ fn ledger_files(cell: &CellFolder) -> Result<Vec<PathBuf>, JsonlError> {
     Ok(files)
 }
 
-fn span_files(cell: &CellFolder) -> Result<Vec<PathBuf>, JsonlError> {
+/// The files of spans of `cell`, one for each process, by name.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn span_files(cell: &CellFolder) -> Result<Vec<PathBuf>, JsonlError> {
     lines_in(&cell.spans_dir())
 }
 

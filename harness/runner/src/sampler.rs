@@ -1,7 +1,8 @@
 //! Samples what the processes of a cell and the machine do, while it runs.
 //!
-//! The numbers are the kernel's own: `/proc/PID/{stat,io}`, `/proc/stat` and
-//! the pressure files. A reader must be able to tell a slow system from a busy
+//! The numbers are the kernel's own: `/proc/PID/{stat,statm,io}`, `/proc/stat`
+//! and the pressure files. A process counts with all that it forked, but for kab
+//! itself, which forked them all. A reader must be able to tell a slow system from a busy
 //! machine.
 
 use std::collections::BTreeMap;
@@ -13,6 +14,10 @@ use kab_evidence::jsonl::JsonlWriter;
 use kab_evidence::record::Pressure;
 use kab_evidence::series::Sample;
 use procfs::{Current, CurrentSI, KernelStats};
+
+mod tree;
+
+use tree::Trees;
 
 /// How often everything is read.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -39,6 +44,7 @@ pub struct Sampler {
     task: tokio::task::JoinHandle<()>,
     pids: Pids,
     writer: Arc<JsonlWriter<Sample>>,
+    trees: Arc<Mutex<Trees>>,
     first: Host,
     own_first: BTreeMap<u32, f64>,
 }
@@ -46,22 +52,23 @@ pub struct Sampler {
 impl Sampler {
     /// Starts sampling `pids`, those added later included, into `writer`.
     pub fn start(pids: Pids, writer: Arc<JsonlWriter<Sample>>) -> Self {
+        let trees = Arc::<Mutex<Trees>>::default();
         let task = tokio::spawn({
-            let (pids, writer) = (pids.clone(), Arc::clone(&writer));
+            let (pids, writer, trees) = (pids.clone(), Arc::clone(&writer), Arc::clone(&trees));
             async move {
                 loop {
-                    sample(&pids, &writer);
+                    sample(&pids, &writer, &trees);
                     tokio::time::sleep(PERIOD).await;
                 }
             }
         });
-        let own_first = cpu_by_pid(&pids.snapshot());
-        Self { task, pids, writer, first: Host::read(), own_first }
+        let own_first = cpu_by_pid(&pids.snapshot(), &trees);
+        Self { task, pids, writer, trees, first: Host::read(), own_first }
     }
 
     /// Samples once more, now.
     pub fn read(&self) {
-        sample(&self.pids, &self.writer);
+        sample(&self.pids, &self.writer, &self.trees);
     }
 
     /// Ends sampling; what the machine did since the start.
@@ -69,34 +76,38 @@ impl Sampler {
         self.task.abort();
         // Ended by the abort, and with it the task's hold on the writer.
         let _ = self.task.await;
-        let last = cpu_by_pid(&self.pids.snapshot());
+        let last = cpu_by_pid(&self.pids.snapshot(), &self.trees);
         // A process that has ended meanwhile is missing here: its share since
         // the last sample is not known.
         let own: f64 = last
             .iter()
             .map(|(pid, cpu)| cpu - self.own_first.get(pid).copied().unwrap_or(0.0))
             .sum();
-        sample(&self.pids, &self.writer);
+        sample(&self.pids, &self.writer, &self.trees);
         Host::read().since(&self.first, own)
     }
 }
 
-fn sample(pids: &Pids, writer: &JsonlWriter<Sample>) {
+/// kab itself is the parent of everything else that is sampled.
+fn is_kab(pid: u32) -> bool {
+    pid == std::process::id()
+}
+
+fn sample(pids: &Pids, writer: &JsonlWriter<Sample>, trees: &Mutex<Trees>) {
     let at = Mono::now();
     let put = |of: &str, metric: &str, value: f64| {
         writer.append(Sample::new(at, of, metric, value));
     };
     for (name, pid) in pids.snapshot() {
-        let Ok(process) = pid_process(pid) else { continue };
-        if let Ok(stat) = process.stat() {
-            put(&name, "cpu_seconds_total", seconds(stat.utime + stat.stime));
-            put(&name, "resident_bytes", float(stat.rss * procfs::page_size()));
+        let used = trees.lock().unwrap_or_else(PoisonError::into_inner).used(pid, is_kab(pid));
+        let Some(used) = used else { continue };
+        put(&name, "cpu_seconds_total", seconds(used.ticks));
+        put(&name, "resident_bytes", float(used.resident));
+        if let Some(written) = used.written {
+            put(&name, "written_bytes_total", float(written));
         }
-        if let Ok(io) = process.io() {
-            put(&name, "written_bytes_total", float(io.write_bytes));
-        }
-        if let Ok(open) = process.fd_count() {
-            put(&name, "open_files", float(open as u64));
+        if let Some(open) = used.open {
+            put(&name, "open_files", float(open));
         }
     }
     let host = Host::read();
@@ -176,16 +187,10 @@ impl Host {
     }
 }
 
-fn cpu_by_pid(pids: &BTreeMap<String, u32>) -> BTreeMap<u32, f64> {
-    let cpu = |pid: u32| {
-        let stat = pid_process(pid).and_then(|p| p.stat()).ok()?;
-        Some((pid, seconds(stat.utime + stat.stime)))
-    };
+fn cpu_by_pid(pids: &BTreeMap<String, u32>, trees: &Mutex<Trees>) -> BTreeMap<u32, f64> {
+    let mut trees = trees.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut cpu = |pid: u32| Some((pid, seconds(trees.used(pid, is_kab(pid))?.ticks)));
     pids.values().filter_map(|&pid| cpu(pid)).collect()
-}
-
-fn pid_process(pid: u32) -> procfs::ProcResult<procfs::process::Process> {
-    procfs::process::Process::new(i32::try_from(pid).unwrap_or(-1))
 }
 
 /// Clock ticks as seconds.

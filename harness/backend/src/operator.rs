@@ -2,6 +2,7 @@
 //! wanted. Where the cluster has no nodes, the stand-in runs its pods.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -260,6 +261,11 @@ impl OperatorDeployed {
     pub fn gateway_url(&self) -> &str {
         let addresses = self.first.status.iter().flat_map(|status| &status.addresses);
         addresses.map(String::as_str).next().unwrap_or_default()
+    }
+
+    /// The same as an address; none if the instance says none that is one.
+    pub fn gateway_address(&self) -> Option<SocketAddr> {
+        self.gateway_url().strip_prefix("http://")?.trim_end_matches('/').parse().ok()
     }
 
     /// The namespace of the first instance.

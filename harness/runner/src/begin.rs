@@ -18,13 +18,13 @@ use kab_lab::local::{ComponentSpec, EtcdSpec, LabError, Local, LocalSpec};
 use kab_lab::process::{ProcessError, Supervisor};
 use kab_lab::progress::Progress;
 use kab_lab::servers::{Servers, ServersError, ServersSpec};
-use kab_scenario::model::{Cluster, Mortal};
+use kab_scenario::model::{Cluster, DeployedBy, Mortal};
 use kab_scenario::plan;
 use serde::Serialize;
 
 use crate::cell::Cell;
 use crate::deaths;
-use crate::instances::{self, CannotDeploy};
+use crate::instances;
 use crate::meters::{Meters, MetersError};
 use crate::otlp::{OtlpError, Receiver};
 use crate::recorder::{Recorder, RecorderError};
@@ -66,9 +66,6 @@ pub enum BeginError {
     /// Which system.
     #[error(transparent)]
     System(#[from] NoSuchSystem),
-    /// Nobody here can do what is asked for.
-    #[error(transparent)]
-    Wanted(#[from] CannotDeploy),
     /// The evidence.
     #[error(transparent)]
     Evidence(#[from] JsonlError),
@@ -160,7 +157,6 @@ async fn bring_up<'a>(
     let Setting { request, nonce, recorder, stop, progress, .. } = *setting;
     let folder = recorder.folder().cell(&planned.id);
     let variant: Variant = planned.system.to_string().parse()?;
-    instances::can_deploy(planned.spec.deployed_by)?;
     let (mut receiver, mut local, mut servers) = (None, None, None);
     if variant.on_kubernetes() {
         if planned.spec.cluster.apiserver.tracing {
@@ -185,9 +181,18 @@ async fn bring_up<'a>(
         spans_dir: folder.spans_dir(),
         logs_dir: folder.logs_dir(),
     };
-    let ground = servers.as_ref().map(Ground::from);
-    let system = Deployed::deploy(&spec, ground.as_ref(), supervisor).await?;
-    let others = instances::beside(&spec, planned.spec.instances, supervisor).await?;
+    let count = planned.spec.instances;
+    let (operator, system, others) = match planned.spec.deployed_by {
+        DeployedBy::Operator if variant.on_kubernetes() => {
+            let (operator, system) = instances::by_operator(&spec, count, supervisor).await?;
+            (Some(operator), system, Vec::new())
+        }
+        _ => {
+            let ground = servers.as_ref().map(Ground::from);
+            let system = Deployed::deploy(&spec, ground.as_ref(), supervisor).await?;
+            (None, system, instances::beside(&spec, count, supervisor).await?)
+        }
+    };
     recorder.event(Happening::Ready { what: planned.system.to_string() });
     progress.say(&format!("system {} ready: gateway {}", planned.system, system.gateway()));
     let ledger = Arc::new(JsonlWriter::append_to(&folder.ops_path())?);
@@ -204,6 +209,8 @@ async fn bring_up<'a>(
         servers,
         system,
         others,
+        pod_deaths: operator.as_ref().map(|operator| operator.standin().deaths()),
+        operator,
         ledger,
         pids,
         seed: request.plan.seed,
@@ -310,6 +317,7 @@ async fn go_through(planned: &plan::Cell, cell: &mut Cell<'_>, meters: &Meters) 
                 error = failing(&ledger) => return Err(error.into()),
             };
             ledger.check()?;
+            cell.tell_pod_deaths();
             cell.recorder.check()?;
             // A step that was stopped has not ended: the record says so.
             if !cell.stop.requested() {
@@ -354,6 +362,7 @@ async fn take_down(
         ledger,
         system,
         others,
+        operator,
         local,
         servers,
         receiver,
@@ -370,6 +379,9 @@ async fn take_down(
         if ended.status.is_some_and(|status| status != 0) {
             lost.push(format!("{name} could not end in order ({ended}); its log says why"));
         }
+    }
+    if let Some(operator) = operator {
+        operator.stop(FAREWELL).await;
     }
     for subscriber in subscribers {
         lost.extend(subscriber.stop().await.err().map(|error| error.to_string()));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kab_backend::operator::OperatorDeployed;
 use kab_backend::system::Deployed;
 use kab_evidence::event::Happening;
 use kab_evidence::folder::CellFolder;
@@ -13,13 +14,14 @@ use kab_evidence::jsonl::JsonlWriter;
 use kab_evidence::ledger::OpRecord;
 use kab_evidence::store::StoredEntity;
 use kab_lab::local::Local;
-use kab_lab::process::Supervisor;
+use kab_lab::process::{Deaths, Supervisor};
 use kab_lab::progress::Progress;
 use kab_lab::servers::Servers;
 use kab_load::Subscriber;
 use kab_scenario::model::Payload;
 use kab_watch::Watchers;
 
+use crate::deaths;
 use crate::otlp::Receiver;
 use crate::recorder::Recorder;
 use crate::sampler::Pids;
@@ -42,6 +44,9 @@ pub struct Cell<'a> {
     pub(crate) system: Deployed,
     /// Instances beside it: idle, unless a step addresses them.
     pub(crate) others: Vec<Deployed>,
+    /// Who deployed it, if it was an operator, and the deaths of its pods.
+    pub(crate) operator: Option<OperatorDeployed>,
+    pub(crate) pod_deaths: Option<Deaths>,
     pub(crate) ledger: Arc<JsonlWriter<OpRecord>>,
     pub(crate) pids: Pids,
     pub(crate) seed: u64,
@@ -114,11 +119,24 @@ impl Cell<'_> {
     /// Writes down processes that were started since the last call, and has
     /// them sampled.
     pub fn note_processes(&self) {
+        let pods = self.operator.iter().flat_map(OperatorDeployed::pids);
+        for (name, pid) in pods.filter(|(name, _)| name != "operator") {
+            if self.pids.add(&name, pid) {
+                self.recorder.event(Happening::ChildStarted { name, pid });
+            }
+        }
         for child in self.supervisor.children() {
             let (name, pid) = (child.name().to_owned(), child.pid());
             if self.pids.add(&name, pid) {
                 self.recorder.event(Happening::ChildStarted { name, pid });
             }
+        }
+    }
+
+    /// Writes down which pods have died since the last call.
+    pub(crate) fn tell_pod_deaths(&mut self) {
+        if let Some(deaths) = &mut self.pod_deaths {
+            deaths::report_rest(deaths, self.recorder, self.progress);
         }
     }
 

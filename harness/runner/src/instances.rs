@@ -5,29 +5,12 @@ use std::time::Duration;
 
 use kab_backend::defect::{Defect, Defects};
 use kab_backend::deploy::{DeployError, DeploySpec};
+use kab_backend::kubernetes;
+use kab_backend::operator::{self, OperatorDeployed};
 use kab_backend::system::{Deployed, Variant};
 use kab_evidence::process::kind_of;
 use kab_lab::process::{Ended, Supervisor};
-use kab_scenario::model::{self, DeployedBy, Mortal, Switches};
-
-/// The system is wanted in a way in which it is not to be had.
-#[derive(Debug, thiserror::Error)]
-pub enum CannotDeploy {
-    /// The operator is an app of its own, which this kab does not run yet.
-    #[error(
-        "deploying the system through its operator: this kab cannot; run the scenario with \
-         `deployedBy: lab`, if it does not ask about the operator"
-    )]
-    NoOperator,
-}
-
-/// Whether a system can be put into the cluster like that.
-pub const fn can_deploy(by: DeployedBy) -> Result<(), CannotDeploy> {
-    match by {
-        DeployedBy::Lab => Ok(()),
-        DeployedBy::Operator => Err(CannotDeploy::NoOperator),
-    }
-}
+use kab_scenario::model::{self, Mortal, Switches};
 
 /// The defects of `variant`, with `switches` thrown. They are those of systems
 /// in the cluster: others have none, whatever is said.
@@ -71,6 +54,25 @@ pub fn names(defects: &Defects) -> Vec<String> {
 /// The name of instance `number`, from 1: of its namespace too.
 pub fn name(number: u32) -> String {
     format!("kab{number:02}")
+}
+
+/// Has an operator deploy the system, and the instances from the second to number
+/// `count` beside it; and the first one, for steps to work with.
+pub async fn by_operator(
+    first: &DeploySpec,
+    count: u32,
+    supervisor: &Supervisor,
+) -> Result<(OperatorDeployed, Deployed), DeployError> {
+    let operator = operator::deploy(first, supervisor).await?;
+    for number in 2..=count {
+        let name = name(number);
+        operator.make(&name, &name, &operator::instance(first)).await?;
+    }
+    let gateway = operator.gateway_address();
+    let gateway = gateway.ok_or_else(|| DeployError::NoAddress { name: "gateway".to_owned() })?;
+    let account = format!("{}-app", operator::FIRST);
+    let system = kubernetes::Deployed::attach(first, gateway, &account).await?;
+    Ok((operator, Deployed::Kubernetes(Box::new(system))))
 }
 
 /// Deploys the instances from the second to number `count` beside `first`, in

@@ -12,9 +12,11 @@ use crate::app::gateway::{GatewayConfig, StoreConfig};
 use crate::app::webhook::WebhookConfig;
 use crate::client::connect;
 use crate::defect::Defect;
-use crate::deploy::access::{Rule, grant, grant_everything};
+use crate::deploy::access::{Rule, grant, grant_everything, kubeconfig, token};
 use crate::deploy::process::{Running, start};
-use crate::deploy::{DeployError, DeploySpec, await_served, certificate, write_private};
+use crate::deploy::{
+    DeployError, DeploySpec, await_served, certificate, write_json, write_private,
+};
 use crate::system::Admission;
 
 impl Deployed {
@@ -60,6 +62,36 @@ impl Deployed {
         }
         let spec = spec.clone();
         Ok(Self { spec, client, informer_kubeconfig, gateway: gateway_address, children, made })
+    }
+}
+
+impl Deployed {
+    /// A system that somebody else has put into the cluster, whose gateway is at
+    /// `gateway` and whose apps are `account`: what comes on top is made as for one
+    /// of the lab's own, and informers have the same account.
+    ///
+    /// # Errors
+    /// If the cluster refuses something.
+    pub async fn attach(
+        spec: &DeploySpec,
+        gateway: SocketAddr,
+        account: &str,
+    ) -> Result<Self, DeployError> {
+        let client = connect(&spec.kubeconfig).await?;
+        let accounts = kube::Api::namespaced(client.clone(), &spec.namespace);
+        let token = token(&accounts, account).await?;
+        let kubeconfig = kubeconfig(&spec.kubeconfig, &spec.namespace, account, &token)?;
+        for app in ["gateway", "informer"] {
+            write_json(&spec.work_dir.join(format!("{app}.kubeconfig")), &kubeconfig)?;
+        }
+        Ok(Self {
+            informer_kubeconfig: spec.work_dir.join("informer.kubeconfig"),
+            spec: spec.clone(),
+            client,
+            gateway,
+            children: Vec::new(),
+            made: super::teardown::Made { namespace: false, definition: false },
+        })
     }
 }
 

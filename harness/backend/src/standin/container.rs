@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kab_evidence::clock::Mono;
-use kab_evidence::span::SPANS_DIR_ENV;
+use kab_evidence::span::{SPANS_DIR_ENV, SPANS_PREFIX_ENV};
 use kab_lab::process::{Child, ChildSpec};
 
 use super::{Shared, StandInError};
@@ -21,6 +21,8 @@ const LAST_BACKOFF: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Recipe {
     pub(super) name: String,
+    /// The namespace of its pod.
+    pub(super) namespace: String,
     /// Pod and container, for messages and the log's name.
     pub(super) title: String,
     pub(super) args: Vec<OsString>,
@@ -70,6 +72,7 @@ async fn spawn(shared: &Shared, recipe: &Recipe) -> Result<Child, StandInError> 
         .args(&spec.leading_args)
         .args(&recipe.args)
         .env(SPANS_DIR_ENV, &spec.spans_dir)
+        .env(SPANS_PREFIX_ENV, spec.prefix_of(&recipe.namespace))
         .env_remove("KUBECONFIG")
         .lines()
         .unannounced();

@@ -61,6 +61,8 @@ pub struct StandInSpec {
     pub logs_dir: PathBuf,
     /// Whether a container that ends is started again.
     pub restart: bool,
+    /// The namespace whose apps' spans are those of the first instance.
+    pub first: String,
 }
 
 impl StandInSpec {
@@ -75,7 +77,14 @@ impl StandInSpec {
             spans_dir: spec.spans_dir.clone(),
             logs_dir: spec.logs_dir.clone(),
             restart: true,
+            first: spec.namespace.clone(),
         }
+    }
+
+    /// What the files of spans of a pod in `namespace` begin with: of the first one
+    /// nothing, of every other its name.
+    fn prefix_of(&self, namespace: &str) -> String {
+        if namespace == self.first { String::new() } else { format!("{namespace}-") }
     }
 }
 

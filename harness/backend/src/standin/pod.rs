@@ -117,6 +117,7 @@ impl Pod {
         let log = format!("{}.{}.{}.log", self.namespace, self.name, container.name);
         Ok(Recipe {
             name: container.name.clone(),
+            namespace: self.namespace.clone(),
             title: format!("{}/{}", self.name, container.name),
             args: container.args.iter().flatten().map(local).collect(),
             env,

@@ -319,6 +319,31 @@ async fn a_slow_transaction_is_not_passed_over() {
     assert_eq!(told, ["slow", "last"], "not what the page had, and all that it had not");
 }
 
+/// Transactions are numbers: the thousandth comes after the 999th, also where
+/// both are told together.
+#[tokio::test]
+async fn changes_are_in_order_where_a_digit_is_added() {
+    let base = Base::new().await;
+    let store = base.store("a").await;
+    let burn = "SELECT pg_current_xact_id()::text";
+    let next_id = async || -> u64 {
+        base.admin.query_one(burn, &[]).await.unwrap().get::<_, String>(0).parse().unwrap()
+    };
+    let now = next_id().await;
+    let boundary = 10_u64.pow(now.ilog10() + 1);
+    while next_id().await < boundary - 4 {}
+    let codes: Vec<String> = (0..12).map(|n| format!("digit-{n:02}")).collect();
+    for code in &codes {
+        store.create(None, &draft(code)).await.answer.unwrap();
+    }
+    assert!(next_id().await > boundary);
+    let from = Position::After(Revision("0".to_owned()));
+    let mut changes = store.changes(from).await.answer.unwrap();
+    for code in &codes {
+        assert_eq!(&next(&mut changes).await.entity.code, code);
+    }
+}
+
 /// `psql` in the gateway's role, or by hand as the administrator: the same rules
 /// hold, and it is announced.
 #[tokio::test]

@@ -59,6 +59,8 @@ pub(super) async fn run(
     loop {
         let deployment = wanted.borrow_and_update().clone();
         let Some(deployment) = deployment else { break };
+        // What was lost is told before it is replaced, as a kubelet does.
+        workload.tell(&deployment).await;
         let next = workload.step(&deployment).await;
         workload.tell(&deployment).await;
         let wake = match next {

@@ -165,7 +165,9 @@ async fn a_container_that_dies_is_started_again() {
     let deployments = ground.api("apps", "deployments").await;
     let ready = |count: u64| {
         move |object: &DynamicObject| {
-            object.data.pointer("/status/readyReplicas").and_then(Value::as_u64) == Some(count)
+            // The apiserver leaves out what is 0.
+            let found = object.data.pointer("/status/readyReplicas").and_then(Value::as_u64);
+            found.unwrap_or(0) == count
         }
     };
     victim.kill();

@@ -214,7 +214,12 @@ impl Ground {
         };
         match tokio::time::timeout(PATIENCE, found).await {
             Ok(event) => event,
-            Err(_) => panic!("no Event {reason} says {part}\n{}", self.logs()),
+            Err(_) => {
+                let events: Api<Event> = Api::namespaced(self.admin.clone(), &self.spec.namespace);
+                let told = events.list(&ListParams::default()).await.unwrap().items;
+                let told: Vec<_> = told.iter().map(|e| (&e.reason, &e.note, &e.series)).collect();
+                panic!("no Event {reason} says {part}, but {told:#?}\n{}", self.logs())
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kab_backend::defect::{Defect, Defects};
+use kab_backend::app::operator::BackendSpec;
 use kab_backend::operator::{FIRST, instance};
 use kab_backend::system::Variant;
 use kab_evidence::id::OpId;
@@ -176,7 +177,9 @@ async fn what_the_apiserver_refuses_is_in_the_conditions() {
     // What runs goes on, and a mended wish is taken up.
     let (code, answer) = create(deployed.gateway_url(), "milk", "hello", OpId::new(8, 1)).await;
     assert!(code.is_success(), "{code} {answer}");
-    deployed.make("refused", FIRST, &instance(&ground.spec)).await.unwrap();
+    // The image is said anew: what somebody else has set, no wish without it takes away.
+    let mended = BackendSpec { image: Some("kab:mended".into()), ..instance(&ground.spec) };
+    deployed.make("refused", FIRST, &mended).await.unwrap();
 
     // A name that Services cannot have.
     let wanted = instance(&ground.spec);

@@ -31,18 +31,17 @@ pub(super) struct Told {
 
 /// Tells what a pass has done. That it cannot be told does not hinder it.
 pub(super) async fn tell(backend: &K8sAsBackend, pass: &Pass<'_>) {
-    let titles = |done: Done| {
-        let titles = pass.told.iter().filter(|told| told.done == done);
-        titles.map(|told| told.title.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let made = titles(Done::Made);
-    if !made.is_empty() {
-        publish(pass.context, backend, "Created", "Create", format!("created {made}"), None).await;
-    }
-    let changed = titles(Done::Changed);
-    if !changed.is_empty() {
-        let note = format!("changed {changed}");
-        publish(pass.context, backend, "Changed", "Change", note, None).await;
+    let all = |done: Done| pass.told.iter().filter(move |told| told.done == done);
+    for (done, reason, action, verb) in [
+        (Done::Made, "Created", "Create", "created"),
+        (Done::Changed, "Changed", "Change", "changed"),
+    ] {
+        // Events that are about the same are counted, and only the first one's note
+        // is kept: so each names the first of its objects.
+        let Some(first) = all(done).next() else { continue };
+        let titles = all(done).map(|told| told.title.as_str()).collect::<Vec<_>>().join(", ");
+        let (note, object) = (format!("{verb} {titles}"), Some(first.object.clone()));
+        publish(pass.context, backend, reason, action, note, object).await;
     }
     for told in &pass.told {
         let found = match told.done {

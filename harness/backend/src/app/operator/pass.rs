@@ -17,6 +17,10 @@ use super::objects::{Desired, Plan};
 use super::resource::{GROUP, K8sAsBackend};
 use crate::defect::Defect;
 
+/// How often an object is read and applied anew because somebody else changed it in
+/// between.
+const TRIES: u32 = 5;
+
 /// What went wrong with one object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{action} {object}: {cause}")]
@@ -99,11 +103,28 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Brings `desired` into line: what it is then, and what had to be done.
     async fn apply(
         &self,
         desired: &Desired,
         tampered: bool,
     ) -> Result<(DynamicObject, Option<Done>), Failure> {
+        for _ in 0..TRIES {
+            if let Some(done) = self.apply_once(desired, tampered).await? {
+                return Ok(done);
+            }
+        }
+        let cause = format!("somebody else changed it {TRIES} times meanwhile");
+        Err(Failure { action: "applying", object: desired.title(), cause })
+    }
+
+    /// The same, none if somebody else changed the object meanwhile: what was read
+    /// must be what was written to, or a change in between would be undone untold.
+    async fn apply_once(
+        &self,
+        desired: &Desired,
+        tampered: bool,
+    ) -> Result<Option<(DynamicObject, Option<Done>)>, Failure> {
         let (title, names) = (desired.title(), &self.plan.names);
         let api = desired.kind.api(&self.context.client, &names.namespace);
         let before = api.get_opt(&desired.name).await;
@@ -118,7 +139,7 @@ impl<'a> Pass<'a> {
         {
             // Defect 14: what is there stays; only the size is looked at.
             if desired.kind != &kinds::DEPLOYMENT {
-                return Ok((before.clone(), None));
+                return Ok(Some((before.clone(), None)));
             }
             desired.body["spec"]["template"] = before.data["spec"]["template"].clone();
         }
@@ -128,10 +149,21 @@ impl<'a> Pass<'a> {
             (MANAGED_BY.to_owned(), format!("{GROUP}/applied"))
         };
         let hash = hash(&json!([desired.body, desired.labels]));
-        let object = self.plan.object(&desired, &json!({ mark.as_str(): hash }));
+        let mut object = self.plan.object(&desired, &json!({ mark.as_str(): hash }));
+        if let Some(before) = &before {
+            object["metadata"]["resourceVersion"] = json!(before.metadata.resource_version);
+        }
         let params = PatchParams::apply(&manager).force();
         let after = api.patch(&desired.name, &params, &Patch::Apply(&object)).await;
-        let after = after.map_err(Failure::of("applying", &title))?;
+        let after = match after {
+            // Changed, or deleted, since it was read.
+            Err(kube::Error::Api(status))
+                if before.is_some() && [404, 409].contains(&status.code) =>
+            {
+                return Ok(None);
+            }
+            after => after.map_err(Failure::of("applying", &title))?,
+        };
         let known = self.known.contains(title.as_str());
         let marked = before.as_ref().map(|before| {
             before.metadata.annotations.as_ref().and_then(|all| all.get(&mark)) == Some(&hash)
@@ -145,7 +177,7 @@ impl<'a> Pass<'a> {
             Some(false) if known && unmarked(before.as_ref(), &mark) => Some(Done::Repaired),
             Some(false) => Some(Done::Changed),
         };
-        Ok((after, done))
+        Ok(Some((after, done)))
     }
 }
 

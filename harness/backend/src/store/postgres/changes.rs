@@ -83,12 +83,13 @@ impl Reader {
                 }
             },
         };
+        // By the table's `tx`: that of the result is a text, and "1000" comes before "999".
         let text = format!(
             "SELECT {ENTITY}, kind, tx::text FROM kab.outbox \
              WHERE tenant = $1 AND (tx, revision) > ($2::text::xid8, $3) \
              AND tx < pg_snapshot_xmin(pg_current_snapshot()) \
              AND NOT pg_visible_in_snapshot(tx, $4::text::pg_snapshot) \
-             ORDER BY tx, revision LIMIT {BATCH}"
+             ORDER BY outbox.tx, outbox.revision LIMIT {BATCH}"
         );
         let statement = client.prepare(&text).await?;
         let read = VecDeque::new();

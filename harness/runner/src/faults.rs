@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use kab_backend::deploy::DeployError;
 use kab_backend::system::Deployed;
 use kab_evidence::event::Happening;
 use kab_evidence::process::instance_of;
@@ -68,14 +67,10 @@ impl Cell<'_> {
         self.note("restart", name, Some(pid));
         let (instance, own) = instance_of(name);
         let supervisor = self.supervisor;
-        let deployed = self.instance(instance).ok_or_else(|| self.no_process(name));
-        // Looked up once more, now to be changed.
-        deployed?;
-        let restarted: Result<(), DeployError> = match self.instance_mut(instance) {
-            Some(deployed) => deployed.restart(supervisor, own).await,
-            None => Ok(()),
-        };
-        restarted?;
+        // It is there: its process has just been found.
+        if let Some(deployed) = self.instance_mut(instance) {
+            deployed.restart(supervisor, own).await?;
+        }
         self.note_processes();
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use kab_evidence::clock::Mono;
 use kab_evidence::folder::CellFolder;
+use kab_evidence::id::OpId;
 use kab_evidence::join::Joined;
 use kab_evidence::jsonl::{self, JsonlError};
 use kab_evidence::ledger::{OpKind, OpRecord, Outcome};
@@ -23,8 +24,8 @@ use crate::measure::{CellMeasurements, subscribers_before};
 pub struct Deletes {
     /// Announcements due: acknowledged deletes x subscribers.
     pub expected: u64,
-    /// Of these, received: after the delete was sent, and with the id of what
-    /// was deleted.
+    /// Of these, received: after the delete was sent, with the id of what was
+    /// deleted, and not of a write before.
     pub announced: u64,
 }
 
@@ -51,7 +52,7 @@ impl CellMeasurements {
             return Ok(());
         }
         let gone = acknowledged(folder)?;
-        let told = receipts(folder)?;
+        let told = receipts(folder, joined)?;
         for step in &mut self.steps {
             let subscribers = subscribers_before(cell, &step.name);
             let of_step = || gone.iter().filter(|gone| gone.step == step.name);
@@ -101,8 +102,22 @@ fn acknowledged(folder: &CellFolder) -> Result<Vec<Gone>, JsonlError> {
     Ok(gone.into_iter().filter_map(known).collect())
 }
 
-/// Who received a notification of which id, and when.
-fn receipts(folder: &CellFolder) -> Result<HashMap<String, Vec<(u32, Mono)>>, JsonlError> {
+/// Who received a notification of which id, and when; without those of the writes
+/// that left their ids, which may be late.
+fn receipts(
+    folder: &CellFolder,
+    joined: &Joined,
+) -> Result<HashMap<String, Vec<(u32, Mono)>>, JsonlError> {
+    let written: HashMap<OpId, u64> = joined
+        .traces
+        .iter()
+        .filter(|trace| trace.kind.leaves_its_id())
+        .filter_map(|trace| Some((trace.op, trace.revision?.get())))
+        .collect();
+    let of_a_write = |op: Option<OpId>, rv: Option<&String>| {
+        let revision = rv.and_then(|rv| rv.parse::<u64>().ok());
+        revision.is_some() && op.and_then(|op| written.get(&op).copied()) == revision
+    };
     let mut told: HashMap<String, Vec<(u32, Mono)>> = HashMap::new();
     for file in kab_evidence::join::span_files(folder)? {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -110,8 +125,9 @@ fn receipts(folder: &CellFolder) -> Result<HashMap<String, Vec<(u32, Mono)>>, Js
             continue;
         }
         jsonl::for_each(&file, |span: Span| {
-            if let Span::Delivery { subscriber, uid, received, .. } = span
+            if let Span::Delivery { op, subscriber, uid, rv, received } = span
                 && !uid.is_empty()
+                && !of_a_write(op, rv.as_ref())
             {
                 told.entry(uid).or_default().push((subscriber, received));
             }

@@ -154,7 +154,7 @@ impl Paths {
         at.count("deletes.announced", deletes.map(|d| d.announced));
         let reviews = step.reviews.as_ref();
         at.count("reviews.own", reviews.map(|r| r.own));
-        at.count("reviews.foreign", reviews.map(|r| r.foreign));
+        at.count("reviews.foreign", reviews.and_then(|r| r.foreign));
         at.group("apiserver", step.apiserver.as_ref(), inner);
         at.group("server", step.servers.as_ref(), server::servers);
         at.group("cost", step.cost.as_ref(), cost::cost);

@@ -19,8 +19,10 @@ use crate::measure::CellMeasurements;
 pub struct Reviews {
     /// By the webhook of the instance that was written to.
     pub own: u64,
-    /// By webhooks of other instances.
-    pub foreign: u64,
+    /// By webhooks of other instances; none where there is no other webhook that
+    /// could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<u64>,
 }
 
 impl CellMeasurements {
@@ -40,8 +42,9 @@ impl CellMeasurements {
         if hooks.is_empty() {
             return Ok(());
         }
-        let mut reviews = vec![Reviews::default(); joined.steps.len()];
         let others = hooks.iter().any(|file| instance_of(&name(file)).0.is_some());
+        let none = Reviews { own: 0, foreign: others.then_some(0) };
+        let mut reviews = vec![none; joined.steps.len()];
         if others {
             let steps: HashMap<OpId, u16> =
                 joined.traces.iter().map(|trace| (trace.op, trace.step)).collect();
@@ -51,7 +54,8 @@ impl CellMeasurements {
                     let Span::Webhook { op: Some(op), .. } = span else { return };
                     let step = steps.get(&op).and_then(|step| reviews.get_mut(usize::from(*step)));
                     if let Some(reviews) = step {
-                        *(if own { &mut reviews.own } else { &mut reviews.foreign }) += 1;
+                        *(if own { &mut reviews.own } else { reviews.foreign.get_or_insert(0) }) +=
+                            1;
                     }
                 })?;
             }

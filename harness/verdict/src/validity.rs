@@ -63,7 +63,17 @@ pub fn cell_doubts(
     for lost in &cell.lost {
         doubts.push(format!("Evidence was lost: {}.", lost.trim_end_matches('.')));
     }
-    for file in &measured.join.truncated {
+    // What a process was killed in the middle of, the scenario asked for.
+    let killed: Vec<String> = during(record, index, events)
+        .filter_map(|event| match &event.what {
+            Happening::Fault { fault, pid: Some(pid), .. } if fault == "kill" => {
+                Some(format!("-{pid}.jsonl"))
+            }
+            _ => None,
+        })
+        .collect();
+    let unasked = |file: &&String| !killed.iter().any(|end| file.ends_with(end));
+    for file in measured.join.truncated.iter().filter(unasked) {
         doubts.push(format!(
             "{file} ends in the middle of a line: its writer was killed, or the disk was full."
         ));

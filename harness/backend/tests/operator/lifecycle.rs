@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use kab_backend::defect::{Defect, Defects};
 use kab_backend::app::operator::BackendSpec;
+use kab_backend::defect::{Defect, Defects};
 use kab_backend::operator::{FIRST, instance};
 use kab_backend::system::Variant;
 use kab_evidence::id::OpId;

@@ -3,7 +3,7 @@
 //! violations in it before it is saved.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
-mod record;
+pub mod record;
 pub mod search;
 pub mod servers;
 pub mod systems;

@@ -97,6 +97,10 @@ impl<'a> Pass<'a> {
                 Some(object)
             }
             Err(failure) => {
+                // As far as is known it is still there, and if it is not, it was lost.
+                if self.known.contains(desired.title().as_str()) {
+                    self.present.push(desired.title());
+                }
                 self.failures.push(failure);
                 None
             }

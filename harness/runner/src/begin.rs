@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kab_backend::conventional::Ground;
+use kab_backend::conventional::{Ground, POOL_SIZE};
 use kab_backend::deploy::{DeployError, DeploySpec, Limits};
 use kab_backend::system::{Deployed, NoSuchSystem, Variant};
 use kab_evidence::event::Happening;
@@ -269,8 +269,9 @@ async fn bring_up_servers(
     let servers = Servers::start(&spec, programs, dir, supervisor, progress).await?;
     dir.note_servers(servers.pids())?;
     recorder.event(Happening::Ready { what: "PostgreSQL and nats-server".into() });
-    let conditions =
+    let mut conditions =
         Conditions { calibration: request.calibration.clone(), ..servers.conditions().clone() };
+    conditions.settings.insert("gateway pool".to_owned(), POOL_SIZE.to_string());
     recorder.conditions(conditions)?;
     Ok(servers)
 }

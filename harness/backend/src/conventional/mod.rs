@@ -9,6 +9,7 @@ pub mod broker;
 mod database;
 mod deployed;
 
+pub use crate::store::postgres::POOL_SIZE;
 pub use database::Database;
 pub use deployed::{Deployed, Ground};
 

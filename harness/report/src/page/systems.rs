@@ -133,13 +133,20 @@ fn numbers(columns: &[Column<'_>]) -> Table {
         columns.iter().flat_map(|(cell, _)| cell.settings.keys()).collect();
     names.sort_unstable();
     names.dedup();
-    for name in names {
+    // All of them are among the conditions.
+    let bears = |name: &&String| BEARING.iter().any(|end| name.ends_with(end));
+    for name in names.into_iter().filter(bears) {
         let value = |(cell, _): &Column<'_>| cell.settings.get(name).cloned();
         let none = || "–".to_owned();
         table.row(name, columns.iter().map(|column| value(column).unwrap_or_else(none)).collect());
     }
     table
 }
+
+/// Settings without which the numbers cannot be compared, by the end of their
+/// names: when a write is durable, and how much may be under way.
+const BEARING: [&str; 6] =
+    ["fsync", "synchronous_commit", "full_page_writes", "sync_always", " pool", "shared_buffers"];
 
 /// `12.3 ms`, and its interval below it.
 fn sure(of: &Summary, statistic: &str, value: Option<Nanos>, wanted: u64) -> String {

@@ -1,7 +1,5 @@
 //! A database of one instance's own, and the roles that may enter it.
 
-use std::ops::Not;
-
 use kab_evidence::store::StoredEntity;
 use kab_lab::servers::secret;
 use tokio_postgres::{Client, NoTls};
@@ -177,9 +175,12 @@ fn with(
     let host = place.split_once('/').map_or(place, |(host, _)| host);
     let credentials = match user {
         Some((user, password)) => format!("{user}:{password}@"),
-        None => credentials.is_empty().not().then(|| format!("{credentials}@")).unwrap_or_default(),
+        None if credentials.is_empty() => String::new(),
+        None => format!("{credentials}@"),
     };
-    host.is_empty().not().then_some(()).ok_or_else(bad)?;
+    if host.is_empty() {
+        return Err(bad());
+    }
     Ok(format!("{scheme}://{credentials}{host}/{database}{options}"))
 }
 

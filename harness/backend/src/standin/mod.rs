@@ -109,6 +109,9 @@ pub struct StandIn {
     tasks: JoinSet<()>,
 }
 
+/// A container's port, by namespace and Deployment.
+type Port = (String, String, u16);
+
 /// What the tasks of a stand-in share.
 struct Shared {
     client: Client,
@@ -116,9 +119,9 @@ struct Shared {
     supervisor: Supervisor,
     /// By pod.
     containers: Mutex<BTreeMap<String, Vec<Container>>>,
-    /// Ports by namespace, Deployment and the container's port. The sockets
-    /// keep them from being given to others; they do not listen.
-    ports: Mutex<HashMap<(String, String, u16), (SocketAddr, TcpSocket)>>,
+    /// Where each port is. The sockets keep the addresses from being given to
+    /// others; they do not listen.
+    ports: Mutex<HashMap<Port, (SocketAddr, TcpSocket)>>,
     /// Folders into which a Secret, by namespace and name, is mounted.
     mounts: Mutex<HashMap<(String, String), Vec<PathBuf>>>,
     /// What each Deployment lacks, by its name.

@@ -165,7 +165,7 @@ mod tests {
         assert_eq!((spec.size, spec.variant), (1, Variant::Hardened));
         assert_eq!(spec.defects(), Defects::none());
         assert_eq!(spec.image(), "kab:1");
-        let naive = BackendSpec { variant: Variant::Naive, ..spec.clone() };
+        let naive = BackendSpec { variant: Variant::Naive, ..spec };
         assert_eq!(naive.defects(), Defects::all());
         let mended = BackendSpec { defects: Some(Defects::none()), ..naive };
         assert_eq!(mended.defects(), Defects::none());

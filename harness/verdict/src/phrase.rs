@@ -38,6 +38,7 @@ fn watch(found: &Watch, name: &str) -> Option<String> {
         "coalesced" => (account.coalesced, "skipped by a list"),
         "cutOff" => (account.cut_off, "cut off"),
         "pending" => (account.pending, "still pending at the end"),
+        "silent" => (account.silent, "due to watchers to which nothing ever came"),
         "lost" => (account.lost, "lost"),
         "violations" => {
             let all = found.guarantees.iter().filter(|result| result.broken > 0);

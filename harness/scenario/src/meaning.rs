@@ -9,6 +9,7 @@ use crate::inside;
 use crate::kind;
 use crate::measure;
 use crate::model::{MOST_INFORMERS, Verb};
+use crate::nothing;
 use crate::path::Path;
 use crate::problem::{Problem, SHOWN};
 use crate::search;
@@ -56,6 +57,7 @@ pub fn problems(root: &Node) -> Vec<Problem> {
     let views = StepView::all(steps);
     problems.extend(order(&views));
     problems.extend(single::problems(root, &views));
+    problems.extend(nothing::problems(root, &views));
     problems
 }
 

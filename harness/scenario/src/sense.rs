@@ -162,14 +162,6 @@ fn through_gateway(load: &Node) -> Vec<Problem> {
 
 fn arrivals(arrivals: &Node, load: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let zero = |span: &Span| span.duration().is_zero();
-    for path in ["/burst/every", "/pulse/on"] {
-        let Some(found) = arrivals.at(path) else { continue };
-        if parsed::<Span>(Some(found.node)).as_ref().is_some_and(zero) {
-            let message = "this must be longer than nothing";
-            problems.push(Problem::new(found.head(), message).help("it repeats without end"));
-        }
-    }
     let none =
         |node: Option<&Node>| parsed::<Level>(node).is_some_and(|rate| rate.per_second() == 0.0);
     if let Some(ramp) = arrivals.get("ramp").filter(|r| none(r.get("from")) && none(r.get("to"))) {

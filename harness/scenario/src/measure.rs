@@ -39,6 +39,22 @@ const OPS: Kind = Group(&[
     ("missed", Int),
 ]);
 
+/// One kind of operation: how many of its operations are due is not known.
+const OF_KIND: Kind = Group(&[
+    (
+        "ops",
+        Group(&[
+            ("sent", Int),
+            ("ok", Int),
+            ("failed", Int),
+            ("indeterminate", Int),
+            ("missed", Int),
+        ]),
+    ),
+    ("response", LATENCIES_AND_OK),
+    ("service", LATENCIES_AND_OK),
+]);
+
 /// Operations a second.
 const RATE: Kind = Group(&[("intended", Double), ("achieved", Double)]);
 
@@ -55,6 +71,18 @@ pub const STEP: Kind = Group(&[
     ("response", LATENCIES_AND_OK),
     ("service", LATENCIES_AND_OK),
     ("lateness", LATENCIES),
+    // Only of steps that send several kinds of operations, and of these kinds.
+    (
+        "kinds",
+        Group(&[
+            ("create", OF_KIND),
+            ("get", OF_KIND),
+            ("list", OF_KIND),
+            ("update", OF_KIND),
+            ("patch", OF_KIND),
+            ("delete", OF_KIND),
+        ]),
+    ),
     (
         "delivery",
         Group(&[

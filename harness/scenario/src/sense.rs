@@ -67,6 +67,15 @@ fn asked(load: &Node) -> Vec<(Operation, crate::source::Place)> {
     asked.filter_map(|(key, _)| Some((kind(&key.name)?, key.place.clone()))).collect()
 }
 
+/// The kinds of operations that `load` sends; none if its mix is not one.
+pub fn kinds(load: &Node) -> Option<Vec<Operation>> {
+    let Some(mix) = load.get("mix") else { return Some(vec![Operation::Create]) };
+    let weights = mix.entries().iter();
+    let sent = weights.filter(|(_, weight)| whole(Some(weight)) != Some(0)).count();
+    let asked: Vec<_> = asked(load).into_iter().map(|(operation, _)| operation).collect();
+    (!asked.is_empty() && asked.len() == sent).then_some(asked)
+}
+
 fn mix(load: &Node) -> Vec<Problem> {
     let asked = asked(load);
     let mut problems = Vec::new();

@@ -16,6 +16,7 @@ pub(crate) fn phrase(cell: &CellMeasurements, path: &str) -> Option<String> {
         .or_else(|| delivery(step, name))
         .or_else(|| stored(step, name))
         .or_else(|| latency(step, name))
+        .or_else(|| of_kind(step, name))
 }
 
 fn ops(step: &StepMeasurements, name: &str) -> Option<String> {
@@ -100,6 +101,20 @@ fn stored(step: &StepMeasurements, name: &str) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// `of the gets, ...`: what is said of a single kind is said as of the step.
+fn of_kind(step: &StepMeasurements, name: &str) -> Option<String> {
+    let (kind, name) = name.strip_prefix("kinds.")?.split_once('.')?;
+    let found = step.kinds.iter().find(|one| one.kind.name() == kind)?;
+    let alone = StepMeasurements {
+        ops: Some(found.ops.clone()),
+        response: found.response.clone(),
+        service: found.service.clone(),
+        ..StepMeasurements::default()
+    };
+    let said = ops(&alone, name).or_else(|| latency(&alone, name))?;
+    Some(format!("of kind `{kind}`, {said}"))
 }
 
 fn latency(step: &StepMeasurements, name: &str) -> Option<String> {

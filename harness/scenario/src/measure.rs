@@ -1,6 +1,7 @@
 //! The measurements that claims may speak of, so that a typo in a claim is
 //! found before the run and not after it.
 
+mod kinds;
 mod latency;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ pub enum Kind {
 }
 
 use Kind::{Bool, Double, Duration, Group, Int, Open, Text};
+use kinds::KINDS;
 use latency::{LATENCIES, LATENCIES_AND_OK, SAMPLED};
 
 /// Operations by how they ended.
@@ -37,22 +39,6 @@ const OPS: Kind = Group(&[
     ("failed", Int),
     ("indeterminate", Int),
     ("missed", Int),
-]);
-
-/// One kind of operation: how many of its operations are due is not known.
-const OF_KIND: Kind = Group(&[
-    (
-        "ops",
-        Group(&[
-            ("sent", Int),
-            ("ok", Int),
-            ("failed", Int),
-            ("indeterminate", Int),
-            ("missed", Int),
-        ]),
-    ),
-    ("response", LATENCIES_AND_OK),
-    ("service", LATENCIES_AND_OK),
 ]);
 
 /// Operations a second.
@@ -72,17 +58,7 @@ pub const STEP: Kind = Group(&[
     ("service", LATENCIES_AND_OK),
     ("lateness", LATENCIES),
     // Only of steps that send several kinds of operations, and of these kinds.
-    (
-        "kinds",
-        Group(&[
-            ("create", OF_KIND),
-            ("get", OF_KIND),
-            ("list", OF_KIND),
-            ("update", OF_KIND),
-            ("patch", OF_KIND),
-            ("delete", OF_KIND),
-        ]),
-    ),
+    ("kinds", KINDS),
     (
         "delivery",
         Group(&[

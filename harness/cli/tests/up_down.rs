@@ -5,6 +5,8 @@
 mod common;
 
 use common::Place;
+use kab_evidence::event::Happening;
+use kab_evidence::record::RunState;
 use rustix::process::Signal;
 
 fn up(place: &Place) -> String {
@@ -61,4 +63,26 @@ fn a_killed_holder_takes_its_control_plane_along() {
     place.assert_nothing_left(&ports);
     assert_eq!(place.output(&["clean"]).status.code(), Some(0));
     assert_eq!(place.lab_files(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn the_lab_of_a_run_is_not_taken_from_under_it() {
+    let place = Place::new();
+    let mut kab = place.quickstart(&["steps.fill.seed.count=20", "steps.write.load.duration=4s"]);
+    kab.await_line("step write");
+    let lab = place.lab_files().into_iter().find(|path| path.is_dir()).unwrap();
+    let name = lab.file_name().unwrap().to_str().unwrap();
+    let run = kab.child.id().to_string();
+    for args in [&["down"][..], &["down", "--name", name]] {
+        let down = place.output(args);
+        let said = String::from_utf8(down.stderr).unwrap();
+        assert_eq!(down.status.code(), Some(4), "{said}");
+        let named = args.len() > 1;
+        assert_eq!(said.contains(name), named, "{said}");
+        assert_eq!(said.contains("kab run") && said.contains(&run), named, "{said}");
+    }
+    let ended = kab.end();
+    assert_eq!(place.record().state, RunState::Complete, "{}", ended.stderr);
+    let died = |event| matches!(event, Happening::ChildDied { .. });
+    assert!(!place.events().into_iter().any(|event| died(event.what)));
 }

@@ -35,6 +35,18 @@ impl OpKind {
     pub const ALL: [Self; 6] =
         [Self::Create, Self::Get, Self::List, Self::Update, Self::Patch, Self::Delete];
 
+    /// Its name, as in the ledger and in scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+
     /// Whether it changes the store.
     pub const fn is_write(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Patch | Self::Delete)

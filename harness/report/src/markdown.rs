@@ -111,6 +111,7 @@ fn section(out: &mut String, section: &Section) -> std::fmt::Result {
     }
     table(out, &section.latencies)?;
     writeln!(out, "\n{}", text(&section.composition))?;
+    section.kinds.iter().try_for_each(|of| table(out, of))?;
     for (figure, segments) in &section.chains {
         table(out, segments)?;
         writeln!(out, "\n{}", text(&figure.caption))?;

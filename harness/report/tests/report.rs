@@ -4,7 +4,7 @@
 #[path = "../../verdict/tests/support/mod.rs"]
 mod support;
 
-use kab_evidence::ledger::Outcome;
+use kab_evidence::ledger::{OpKind, Outcome};
 use kab_evidence::record::RunState;
 use kab_report::{Rendered, render, write};
 use support::*;
@@ -42,6 +42,35 @@ fn json_of_a_small_run() {
     let (_dir, rendered) = report(&small());
     let version = format!("\"renderedBy\": \"{}\"", env!("CARGO_PKG_VERSION"));
     insta::assert_snapshot!(read(&rendered.json).replace(&version, "\"renderedBy\": \"VERSION\""));
+}
+
+#[test]
+fn kinds_of_operations_have_rows_of_their_own_if_there_are_several() {
+    const CAPTION: &str = "By kind of operation";
+    let mut run = Synthetic::flawless(200);
+    let (_dir, rendered) = report(&run);
+    for path in [&rendered.markdown, &rendered.html] {
+        let page = read(path);
+        assert!(!page.contains(CAPTION) && !page.contains("mix several kinds"));
+    }
+    assert!(!read(&rendered.json).contains("\"kinds\""));
+
+    run.ops.iter_mut().step_by(2).for_each(|op| op.kind = OpKind::List);
+    run.ops[2].outcome = Outcome::Failed;
+    let (_dir, rendered) = report(&run);
+    for path in [&rendered.markdown, &rendered.html] {
+        let page = read(path);
+        for said in [CAPTION, "mix several kinds", "99 acknowledged, 1 failed", "create: service"] {
+            assert!(page.contains(said), "{said}");
+        }
+        assert!(page.contains("list: response, acknowledged only"));
+        assert!(!page.contains("create: response, acknowledged only"));
+    }
+    let json: serde_json::Value = serde_json::from_str(&read(&rendered.json)).unwrap();
+    let kinds = &json["measurements"][0]["steps"][0]["kinds"];
+    let named: Vec<_> = kinds.as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(named, ["create", "list"]);
+    assert_eq!(kinds[1]["ops"]["failed"], 1);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use cel::common::ast::Expr;
 use cel::parser::Expression;
 
 use crate::inside;
+use crate::model::Operation;
 use crate::problem::{Problem, SHOWN};
 use crate::source::Place;
 use crate::suggest::suggestion;
@@ -41,6 +42,8 @@ pub struct StepFacts<'a> {
     pub delivered: bool,
     /// Whether a later step looks for its writes in the store.
     pub checked: bool,
+    /// The kinds of operations that it sends; none if that is not known.
+    pub kinds: Option<Vec<Operation>>,
 }
 
 /// What is wrong with `expressions`. Stops once there is enough to do.
@@ -248,11 +251,37 @@ impl Checked<'_> {
                 Some("add an earlier step: {name: listen, subscribe: {count: 1}}".to_owned())
             }
             _ => None,
-        })?;
+        });
+        let Some(missing) = missing else { return self.kind(program, root, fields) };
         let place = self.name_place(program, id, field, true);
         Some(
             Problem::new(place, format!("`{root}.{field}` is not measured by any step"))
                 .help(missing),
+        )
+    }
+
+    /// What is wrong with `kinds.get`, read of the step `root`.
+    fn kind(&self, program: &Program, root: &str, fields: &[(u64, &str)]) -> Option<Problem> {
+        let (&(id, first), rest) = fields.split_first()?;
+        let sent = self.scope.step(root).and_then(|step| step.kinds.as_ref())?;
+        if first != "kinds" {
+            return None;
+        }
+        if let [only] = sent[..] {
+            let rest: String = rest.iter().skip(1).map(|(_, name)| format!(".{name}")).collect();
+            let place = self.name_place(program, id, first, true);
+            let message = format!("`{root}` sends one kind of operation only, `{only}`");
+            return Some(Problem::new(place, message).help(format!("write `{root}{rest}`")));
+        }
+        let &(id, kind) = rest.first()?;
+        if sent.iter().any(|operation| operation.name() == kind) {
+            return None;
+        }
+        let place = self.name_place(program, id, kind, true);
+        let names: Vec<_> = sent.iter().map(|operation| format!("`{operation}`")).collect();
+        Some(
+            Problem::new(place, format!("`{root}` sends no operation of kind `{kind}`"))
+                .help(format!("it sends {}", names.join(", "))),
         )
     }
 

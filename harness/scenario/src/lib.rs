@@ -23,6 +23,7 @@ mod fault;
 mod inside;
 mod kind;
 mod meaning;
+mod nothing;
 mod path;
 mod read;
 mod scalar;

@@ -8,7 +8,8 @@ use crate::claim::{self, Scope, StepFacts};
 use crate::inside;
 use crate::kind;
 use crate::measure;
-use crate::model::{MOST_INFORMERS, Verb};
+use crate::model::{MOST_INFORMERS, Operation, Verb};
+use crate::nothing;
 use crate::path::Path;
 use crate::problem::{Problem, SHOWN};
 use crate::search;
@@ -56,6 +57,7 @@ pub fn problems(root: &Node) -> Vec<Problem> {
     let views = StepView::all(steps);
     problems.extend(order(&views));
     problems.extend(single::problems(root, &views));
+    problems.extend(nothing::problems(root, &views));
     problems
 }
 
@@ -254,7 +256,13 @@ fn facts(steps: &[Node]) -> Vec<StepFacts<'_>> {
             .is_some_and(|(verb, subscribe)| verb == "subscribe" && starts_informers(subscribe));
         let Some(name) = step.name else { continue };
         let verb = step.verb.map_or("", |(verb, _)| verb);
-        facts.push(StepFacts { name, verb, delivered, checked: unsure || checked.contains(&name) });
+        let checked = unsure || checked.contains(&name);
+        let kinds = match step.verb {
+            Some(("load", load)) => sense::kinds(load),
+            Some(("seed", _)) => Some(vec![Operation::Create]),
+            _ => None,
+        };
+        facts.push(StepFacts { name, verb, delivered, checked, kinds });
     }
     facts
 }

@@ -1,6 +1,9 @@
 //! The measurements that claims may speak of, so that a typo in a claim is
 //! found before the run and not after it.
 
+mod kinds;
+mod latency;
+
 use std::collections::HashMap;
 
 use cel::{Context, Program, Value};
@@ -25,58 +28,21 @@ pub enum Kind {
 }
 
 use Kind::{Bool, Double, Duration, Group, Int, Open, Text};
+use kinds::KINDS;
+use latency::{LATENCIES, LATENCIES_AND_OK, SAMPLED};
 
-/// A 95 % interval.
-const INTERVAL: Kind = Group(&[("low", Duration), ("high", Duration)]);
-
-/// The 95 % intervals of a distribution. One has no value where too few
-/// independent samples speak of it.
-const INTERVALS: Kind = Group(&[
-    ("p50", INTERVAL),
-    ("p90", INTERVAL),
-    ("p99", INTERVAL),
-    ("p999", INTERVAL),
-    ("mean", INTERVAL),
+/// Operations by how they ended.
+const OPS: Kind = Group(&[
+    ("scheduled", Int),
+    ("sent", Int),
+    ("ok", Int),
+    ("failed", Int),
+    ("indeterminate", Int),
+    ("missed", Int),
 ]);
 
-/// A distribution of durations.
-const LATENCIES: Kind = Group(&[
-    ("count", Int),
-    ("p50", Duration),
-    ("p90", Duration),
-    ("p99", Duration),
-    ("p999", Duration),
-    ("max", Duration),
-    ("mean", Duration),
-]);
-
-/// The same with intervals.
-const SAMPLED: Kind = Group(&[
-    ("count", Int),
-    ("p50", Duration),
-    ("p90", Duration),
-    ("p99", Duration),
-    ("p999", Duration),
-    ("max", Duration),
-    ("mean", Duration),
-    ("effectiveSamples", Int),
-    ("interval", INTERVALS),
-]);
-
-/// A distribution over all operations whose end is known, and over the
-/// acknowledged ones.
-const LATENCIES_AND_OK: Kind = Group(&[
-    ("count", Int),
-    ("p50", Duration),
-    ("p90", Duration),
-    ("p99", Duration),
-    ("p999", Duration),
-    ("max", Duration),
-    ("mean", Duration),
-    ("effectiveSamples", Int),
-    ("interval", INTERVALS),
-    ("ok", SAMPLED),
-]);
+/// Operations a second.
+const RATE: Kind = Group(&[("intended", Double), ("achieved", Double)]);
 
 /// Time spent in one part of something.
 const PART: Kind =
@@ -84,23 +50,15 @@ const PART: Kind =
 
 /// What is measured of a `load` or `seed` step, under the step's name.
 pub const STEP: Kind = Group(&[
-    (
-        "ops",
-        Group(&[
-            ("scheduled", Int),
-            ("sent", Int),
-            ("ok", Int),
-            ("failed", Int),
-            ("indeterminate", Int),
-            ("missed", Int),
-        ]),
-    ),
-    ("rate", Group(&[("intended", Double), ("achieved", Double)])),
+    ("ops", OPS),
+    ("rate", RATE),
     ("classes", Open),
     ("media", Group(&[("json", Int), ("cbor", Int), ("protobuf", Int), ("other", Int)])),
     ("response", LATENCIES_AND_OK),
     ("service", LATENCIES_AND_OK),
     ("lateness", LATENCIES),
+    // Only of steps that send several kinds of operations, and of these kinds.
+    ("kinds", KINDS),
     (
         "delivery",
         Group(&[
@@ -269,18 +227,8 @@ const SERVER: Kind = Group(&[
 /// What is measured of one probe of a `search` step, for its `hold`. What other
 /// processes see of it is joined only when the run is over.
 pub const PROBE: Kind = Group(&[
-    (
-        "ops",
-        Group(&[
-            ("scheduled", Int),
-            ("sent", Int),
-            ("ok", Int),
-            ("failed", Int),
-            ("indeterminate", Int),
-            ("missed", Int),
-        ]),
-    ),
-    ("rate", Group(&[("intended", Double), ("achieved", Double)])),
+    ("ops", OPS),
+    ("rate", RATE),
     ("response", LATENCIES_AND_OK),
     ("service", LATENCIES_AND_OK),
     ("lateness", LATENCIES),
@@ -330,10 +278,12 @@ pub const WATCH: Kind = Group(&[
     ("coalesced", Int),
     ("cutOff", Int),
     ("pending", Int),
+    ("silent", Int),
     ("lost", Int),
     ("duplicated", Int),
     ("watchers", Int),
     ("openedWatchers", Int),
+    ("silentWatchers", Int),
     ("opened", Int),
     ("reconnects", Int),
     ("relists", Int),

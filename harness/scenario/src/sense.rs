@@ -67,6 +67,15 @@ fn asked(load: &Node) -> Vec<(Operation, crate::source::Place)> {
     asked.filter_map(|(key, _)| Some((kind(&key.name)?, key.place.clone()))).collect()
 }
 
+/// The kinds of operations that `load` sends; none if its mix is not one.
+pub fn kinds(load: &Node) -> Option<Vec<Operation>> {
+    let Some(mix) = load.get("mix") else { return Some(vec![Operation::Create]) };
+    let weights = mix.entries().iter();
+    let sent = weights.filter(|(_, weight)| whole(Some(weight)) != Some(0)).count();
+    let asked: Vec<_> = asked(load).into_iter().map(|(operation, _)| operation).collect();
+    (!asked.is_empty() && asked.len() == sent).then_some(asked)
+}
+
 fn mix(load: &Node) -> Vec<Problem> {
     let asked = asked(load);
     let mut problems = Vec::new();
@@ -162,14 +171,6 @@ fn through_gateway(load: &Node) -> Vec<Problem> {
 
 fn arrivals(arrivals: &Node, load: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let zero = |span: &Span| span.duration().is_zero();
-    for path in ["/burst/every", "/pulse/on"] {
-        let Some(found) = arrivals.at(path) else { continue };
-        if parsed::<Span>(Some(found.node)).as_ref().is_some_and(zero) {
-            let message = "this must be longer than nothing";
-            problems.push(Problem::new(found.head(), message).help("it repeats without end"));
-        }
-    }
     let none =
         |node: Option<&Node>| parsed::<Level>(node).is_some_and(|rate| rate.per_second() == 0.0);
     if let Some(ramp) = arrivals.get("ramp").filter(|r| none(r.get("from")) && none(r.get("to"))) {

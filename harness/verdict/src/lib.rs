@@ -48,6 +48,7 @@ pub mod expression;
 pub mod inner;
 pub mod interval;
 pub mod judge;
+pub mod kinds;
 pub mod measure;
 pub mod objective;
 pub mod outcome;

@@ -18,6 +18,7 @@ use crate::deletes::Deletes;
 use crate::delivery::{self, Coverage, Delivery};
 use crate::distribution::Summary;
 use crate::inner::{Inner, inner};
+use crate::kinds::{self, OfKind};
 use crate::objective::PROBE;
 use crate::outcome::{self, Latency, Media, Ops, RateOfOps};
 use crate::reviews::Reviews;
@@ -122,6 +123,10 @@ pub struct StepMeasurements {
     /// From the sending until the end was known.
     #[serde(default)]
     pub service: Latency,
+    /// The same by kind of operation; only of steps that send several, where the
+    /// whole mixes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<OfKind>,
     /// How late the generator was, over all operations sent.
     #[serde(default)]
     pub lateness: Summary,
@@ -357,6 +362,7 @@ fn measure_ledger<'a>(
         rate: outcome::rate(traces.clone(), step),
         response,
         service,
+        kinds: kinds::kinds(in_order()),
         lateness: outcome::lateness_of(traces.clone()),
         delivery,
         coverage: delivery::coverage(traces.clone(), subscribers, directly(step), hook),

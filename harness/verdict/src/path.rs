@@ -5,10 +5,13 @@
 
 mod attempt;
 mod cost;
+mod kinds;
 mod processes;
 mod server;
+mod tree;
+mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use kab_scenario::model::System;
 
@@ -25,7 +28,7 @@ use crate::stored::Stored;
 use crate::value::{Nanos, Value};
 use crate::waterfall::{ACKNOWLEDGEMENT, Chain, DELIVERY, Segment};
 
-mod watch;
+use tree::Tree;
 
 /// Measurements by path. A path without a value was not measured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -125,7 +128,7 @@ impl Paths {
         for (path, value) in self.iter().filter_map(|(path, v)| Some((path, v?))).chain(extra) {
             root.insert(path, value);
         }
-        root.branches.into_iter().map(|(name, tree)| (name, tree.into_cel())).collect()
+        root.branches()
     }
 
     fn step(&mut self, step: &StepMeasurements) {
@@ -146,6 +149,7 @@ impl Paths {
         at.group("response", Some(&step.response), latency);
         at.group("service", Some(&step.service), latency);
         at.group("lateness", Some(&step.lateness), summary);
+        kinds::put(&mut at, &step.kinds);
         at.group("delivery", step.delivery.as_ref(), delivery);
         at.group("coverage", step.coverage.as_ref(), coverage);
         at.group("stored", step.stored.as_ref(), stored);
@@ -205,6 +209,10 @@ impl Place<'_> {
 
 fn ops(at: &mut Place<'_>, ops: Option<&Ops>) {
     at.count("scheduled", ops.and_then(|o| o.scheduled));
+    outcomes(at, ops);
+}
+
+fn outcomes(at: &mut Place<'_>, ops: Option<&Ops>) {
     // Without a single line in the ledger, no count of it says anything.
     let ops = ops.filter(|o| o.recorded > 0);
     at.count("sent", ops.map(|o| o.sent));
@@ -310,35 +318,6 @@ fn segment(at: &mut Place<'_>, of: Option<&Segment>) {
     at.length("p99", of.and_then(|s| s.p99));
     at.length("mean", of.and_then(|s| s.mean));
     at.count("negative", of.map(|s| s.negative));
-}
-
-/// Nested maps under construction.
-#[derive(Default)]
-struct Tree {
-    value: Option<Value>,
-    branches: BTreeMap<String, Tree>,
-}
-
-impl Tree {
-    fn insert(&mut self, path: &str, value: Value) {
-        // A class is one name, whatever is in it.
-        let whole = path.split_once(".classes.").map(|(step, class)| vec![step, "classes", class]);
-        let parts = whole.unwrap_or_else(|| path.split('.').collect());
-        let leaf = parts
-            .into_iter()
-            .fold(self, |tree, part| tree.branches.entry(part.to_owned()).or_default());
-        leaf.value = Some(value);
-    }
-
-    fn into_cel(self) -> cel::Value {
-        if let Some(value) = self.value {
-            return value.to_cel();
-        }
-        let branches = self.branches.into_iter();
-        let map: HashMap<String, cel::Value> =
-            branches.map(|(name, tree)| (name, tree.into_cel())).collect();
-        map.into()
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub(crate) fn phrase(cell: &CellMeasurements, path: &str) -> Option<String> {
         .or_else(|| delivery(step, name))
         .or_else(|| stored(step, name))
         .or_else(|| latency(step, name))
+        .or_else(|| of_kind(step, name))
 }
 
 fn ops(step: &StepMeasurements, name: &str) -> Option<String> {
@@ -38,6 +39,7 @@ fn watch(found: &Watch, name: &str) -> Option<String> {
         "coalesced" => (account.coalesced, "skipped by a list"),
         "cutOff" => (account.cut_off, "cut off"),
         "pending" => (account.pending, "still pending at the end"),
+        "silent" => (account.silent, "due to watchers to which nothing ever came"),
         "lost" => (account.lost, "lost"),
         "violations" => {
             let all = found.guarantees.iter().filter(|result| result.broken > 0);
@@ -99,6 +101,20 @@ fn stored(step: &StepMeasurements, name: &str) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// `of the gets, ...`: what is said of a single kind is said as of the step.
+fn of_kind(step: &StepMeasurements, name: &str) -> Option<String> {
+    let (kind, name) = name.strip_prefix("kinds.")?.split_once('.')?;
+    let found = step.kinds.iter().find(|one| one.kind.name() == kind)?;
+    let alone = StepMeasurements {
+        ops: Some(found.ops.clone()),
+        response: found.response.clone(),
+        service: found.service.clone(),
+        ..StepMeasurements::default()
+    };
+    let said = ops(&alone, name).or_else(|| latency(&alone, name))?;
+    Some(format!("of kind `{kind}`, {said}"))
 }
 
 fn latency(step: &StepMeasurements, name: &str) -> Option<String> {

@@ -188,6 +188,40 @@ fn what_is_beyond_the_end_is_cut_off_or_pending_by_who_ended_it() {
 }
 
 #[test]
+fn a_watcher_to_which_nothing_ever_came_is_silent() {
+    let of = |items: Vec<Item>| {
+        let mut run = Run::of([10, 11, 12], vec![Ask(5), Event(0), Event(1), Event(2)]);
+        run.watchers.push(items);
+        let watch = run.check();
+        assert!(watch.account.is_balanced());
+        assert_eq!(broken(&watch), BTreeSet::new());
+        let a = &watch.account;
+        (a.silent, a.pending, a.cut_off, watch.streams.silent_watchers)
+    };
+    assert_eq!(of(vec![Ask(5)]), (3, 0, 0, 1));
+    assert_eq!(of(vec![Ask(5), End(StreamEnd::Ours)]), (3, 0, 0, 1));
+    assert_eq!(of(vec![Ask(5), End(StreamEnd::Closed), Ask(5)]), (3, 0, 0, 1));
+    // A list before the first stream did not come on a stream.
+    assert_eq!(of(vec![List(10, vec![0]), Ask(10)]), (2, 0, 0, 1));
+}
+
+#[test]
+fn a_watcher_that_heard_something_or_had_nothing_due_is_not_silent() {
+    let of = |items: Vec<Item>| {
+        let mut run = Run::of([10, 11, 12], vec![Ask(5), Event(0), Event(1), Event(2)]);
+        run.watchers.push(items);
+        let watch = run.check();
+        let a = &watch.account;
+        (a.silent, a.pending, a.cut_off, watch.streams.silent_watchers)
+    };
+    assert_eq!(of(vec![Ask(5), Event(0)]), (0, 2, 0, 0));
+    assert_eq!(of(vec![Ask(5), Bookmark(9)]), (0, 3, 0, 0));
+    assert_eq!(of(vec![Ask(12)]), (0, 0, 0, 0));
+    assert_eq!(of(vec![Ask(5), End(StreamEnd::Closed)]), (0, 0, 3, 0));
+    assert_eq!(of(vec![Ask(5), End(StreamEnd::Lost), List(11, vec![0, 1])]), (0, 0, 1, 0));
+}
+
+#[test]
 fn a_watcher_that_goes_on_further_ahead_has_cut_itself_off() {
     let items = vec![Ask(5), Event(0), End(StreamEnd::Lost), Ask(11), Event(2)];
     let watch = Run::of([10, 11, 12], items).check();

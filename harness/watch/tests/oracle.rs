@@ -91,6 +91,11 @@ async fn through(fault: Fault, client: &Client, namespace: &str) -> Watch {
     } else {
         scene.create(6).await;
     }
+    if fault == Fault::Mute {
+        // There is nothing to come that could be awaited.
+        watchers.stop().await.unwrap();
+        return scene.judge();
+    }
     finish(&scene, watchers).await;
     scene.judge()
 }
@@ -101,6 +106,7 @@ async fn a_proxy_without_fault_breaks_nothing() {
         let watch = through(Fault::None, client, &format!("proxy-none-{n}")).await;
         assert_eq!(broken(&watch), BTreeSet::new());
         assert_eq!((watch.account.expected, watch.account.delivered), (6, 6));
+        assert_eq!((watch.account.silent, watch.streams.silent_watchers), (0, 0));
     }
 }
 
@@ -136,6 +142,17 @@ async fn faults_show_in_what_a_runtime_client_received_as_well() {
     {
         let watch = through(fault, &Client::Runtime, &format!("proxy-runtime-{n}")).await;
         assert_eq!(broken(&watch), BTreeSet::from([guarantee]), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_on_which_nothing_comes_makes_a_silent_watcher() {
+    for (n, client) in [Client::Raw, Client::Runtime].iter().enumerate() {
+        let watch = through(Fault::Mute, client, &format!("proxy-mute-{n}")).await;
+        assert_eq!(broken(&watch), BTreeSet::new());
+        let account = &watch.account;
+        assert_eq!((account.expected, account.silent, account.pending), (6, 6, 0));
+        assert_eq!((watch.streams.silent_watchers, watch.streams.opened_watchers), (1, 1));
     }
 }
 

@@ -30,12 +30,19 @@ pub enum Down {
 impl Labs {
     /// Stops the lab `name`: asks its owner to end, waits until it and all of
     /// its processes are gone, and removes the folder. Blocks the thread.
+    ///
+    /// The lab of a run that is under way is refused: without it, the run would
+    /// measure its own end.
     pub fn down(&self, name: &str) -> Result<Down, KeepError> {
         let lab = self.list()?.into_iter().find(|lab| lab.name == name);
         let Some(lab) = lab else {
-            let known = self.list()?.into_iter().map(|lab| lab.name).collect();
+            let others = self.list()?.into_iter().filter(|lab| lab.under_way().is_none());
+            let known = others.map(|lab| lab.name).collect();
             return Err(KeepError::NoSuchLab { name: name.to_owned(), known });
         };
+        if let Some(run) = lab.under_way() {
+            return Err(KeepError::OfARun { name: name.to_owned(), pid: run.pid });
+        }
         let owner = lab.note.as_ref().filter(|_| lab.held).map(|note| note.owner);
         let mut killed = vec![];
         if let Some(owner) = owner

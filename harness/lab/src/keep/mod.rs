@@ -50,11 +50,11 @@ pub enum KeepError {
         owner: Option<ProcessId>,
     },
     /// There is no such lab.
-    #[error("there is no lab named {name:?}; there are: {}", if known.is_empty() { "none".into() } else { known.join(", ") })]
+    #[error("there is no lab named {name:?} to stop; there are: {}", if known.is_empty() { "none".into() } else { known.join(", ") })]
     NoSuchLab {
         /// The name.
         name: String,
-        /// Those that there are.
+        /// Those that could be stopped.
         known: Vec<String>,
     },
     /// The owner does not end.
@@ -63,6 +63,18 @@ pub enum KeepError {
         /// The lab.
         name: String,
         /// Its owner.
+        pid: u32,
+    },
+    /// The lab is part of something that is under way, and ends with it.
+    #[error(
+        "lab {name:?} is no control plane of `kab up`: process {pid} made it for itself \
+         (`kab run`, `kab resume` or `kab bench`), and removes it when it ends; to end it early, \
+         interrupt that process (`kill -INT {pid}`)"
+    )]
+    OfARun {
+        /// The lab.
+        name: String,
+        /// Who made it.
         pid: u32,
     },
     /// The process that was to hold the lab ended before it was ready.
@@ -97,6 +109,10 @@ pub struct LabNote {
     pub name: String,
     /// The process that holds it.
     pub owner: ProcessId,
+    /// Whether it was made under a name of its own, for whatever its owner is
+    /// doing, and goes when that is done: nobody else is to stop it.
+    #[serde(default)]
+    pub of_a_run: bool,
     /// Its processes, by what they are.
     #[serde(default)]
     pub processes: BTreeMap<String, ProcessId>,
@@ -121,12 +137,22 @@ pub struct Listed {
     pub note: Option<LabNote>,
 }
 
+impl Listed {
+    /// The process for which it is there and with which it will go, if there is
+    /// one: such a lab is not for others to stop.
+    pub fn under_way(&self) -> Option<ProcessId> {
+        let note = self.note.as_ref().filter(|note| self.held && note.of_a_run);
+        note.map(|note| note.owner)
+    }
+}
+
 /// A lab's folder, held by this process. Dropping it removes the folder: drop
 /// what runs in it first.
 #[derive(Debug)]
 pub struct LabDir {
     name: String,
     path: PathBuf,
+    of_a_run: bool,
     _lock: File,
 }
 
@@ -155,6 +181,7 @@ impl Labs {
     /// Makes a folder for the lab `name`, or for one with a name of its own.
     /// A leftover of that name is removed first.
     pub fn create(&self, name: Option<&str>) -> Result<LabDir, KeepError> {
+        let of_a_run = name.is_none();
         let name = match name {
             Some(name) if is_name(name) => name.to_owned(),
             Some(name) => return Err(KeepError::BadName(name.to_owned())),
@@ -172,7 +199,7 @@ impl Labs {
         fs::create_dir(&path).map_err(failed("making", &path))?;
         let lock = File::create(path.join(".lock")).map_err(failed("locking", &path))?;
         lock.lock().map_err(failed("locking", &path))?;
-        let dir = LabDir { name, path, _lock: lock };
+        let dir = LabDir { name, path, of_a_run, _lock: lock };
         dir.note(None)?;
         Ok(dir)
     }
@@ -266,6 +293,7 @@ impl LabDir {
         let note = LabNote {
             name: self.name.clone(),
             owner: ProcessId::own(),
+            of_a_run: self.of_a_run,
             processes: pids
                 .into_iter()
                 .filter_map(|(name, pid)| Some((name, ProcessId::of(pid)?)))

@@ -8,7 +8,10 @@ fn labs() -> (tempfile::TempDir, Labs) {
 
 /// What a killed kab leaves behind: its folder, with the lock free.
 fn leftover(labs: &Labs, name: &str) -> PathBuf {
-    let dir = labs.create(Some(name)).unwrap();
+    leftover_of(labs.create(Some(name)).unwrap())
+}
+
+fn leftover_of(dir: LabDir) -> PathBuf {
     let path = dir.path().to_owned();
     fs::rename(&path, path.with_extension("aside")).unwrap();
     drop(dir);
@@ -80,6 +83,30 @@ fn down_of_nothing_says_what_there_is() {
     let _dir = labs.create(Some("one")).unwrap();
     let error = labs.down("two").unwrap_err().to_string();
     assert!(error.contains("two") && error.ends_with("one"), "{error}");
+}
+
+#[test]
+fn a_lab_of_a_run_is_neither_offered_nor_stopped() {
+    let (_state, labs) = labs();
+    let run = labs.create(None).unwrap();
+    let _up = labs.create(Some("one")).unwrap();
+    let error = labs.down("two").unwrap_err().to_string();
+    assert!(error.ends_with("there are: one"), "{error}");
+    let error = labs.down(run.name()).unwrap_err();
+    let own = ProcessId::own().pid;
+    assert!(matches!(error, KeepError::OfARun { pid, .. } if pid == own), "{error}");
+    assert!(run.path().join("lab.json").exists() && labs.list().unwrap().len() == 2);
+}
+
+#[test]
+fn what_a_killed_run_has_left_is_offered_and_removed() {
+    let (_state, labs) = labs();
+    let path = leftover_of(labs.create(None).unwrap());
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let error = labs.down("two").unwrap_err().to_string();
+    assert!(error.ends_with(name), "{error}");
+    assert_eq!(labs.down(name).unwrap(), Down::Leftover { killed: vec![] });
+    assert!(!path.exists());
 }
 
 #[test]

@@ -1,11 +1,7 @@
 //! The apiserver's REST of kinds that every cluster has: unlike custom
 //! resources, an apiserver offers them in protobuf, too.
 
-use kab_evidence::ledger::{OpKind, Outcome};
-use kab_wire::Media;
-
-use super::object::{Fields, Object};
-use super::{Answered, Asked, Composed, Dialect, answer, object};
+use super::object::{Fields, Object, OfApiserver};
 
 /// Objects of a built-in kind in a namespace.
 #[derive(Debug, Clone)]
@@ -32,34 +28,20 @@ impl BuiltIn {
     }
 }
 
-impl Dialect for BuiltIn {
-    fn compose(&self, asked: &Asked<'_>, request: &mut Composed) {
+impl OfApiserver for BuiltIn {
+    fn object(&self) -> Object<'_> {
         let Self { api_version, kind, ref path, fields } = *self;
-        Object { api_version, kind, path, fields }.compose(asked, request);
-    }
-
-    fn follow(&self, read: &Answered, request: &mut Composed) -> bool {
-        object::follow(read, request)
-    }
-
-    fn classify(&self, _: OpKind, status: u16) -> Outcome {
-        object::classify(status)
-    }
-
-    fn read(&self, kind: OpKind, media: Media, body: &[u8]) -> Answered {
-        if kind == OpKind::List { Answered::default() } else { answer::object(media, body) }
-    }
-
-    fn explain(&self, media: Media, body: &[u8]) -> Option<String> {
-        answer::message(media, body)
+        Object { api_version, kind, path, fields }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use kab_evidence::id::OpId;
+    use kab_evidence::ledger::OpKind;
     use serde_json::{Value, json};
 
+    use super::super::{Asked, Composed, Dialect};
     use super::*;
 
     fn composed(dialect: &BuiltIn, kind: OpKind) -> (String, Value) {

@@ -1,10 +1,6 @@
 //! The apiserver's own REST of a custom resource, without a gateway.
 
-use kab_evidence::ledger::{OpKind, Outcome};
-use kab_wire::Media;
-
-use super::object::{Fields, Object};
-use super::{Answered, Asked, Composed, Dialect, answer, object};
+use super::object::{Fields, Object, OfApiserver};
 
 /// A namespaced custom resource, whose fields are in `spec`.
 #[derive(Debug, Clone)]
@@ -29,33 +25,20 @@ impl CustomResource {
     }
 }
 
-impl Dialect for CustomResource {
-    fn compose(&self, asked: &Asked<'_>, request: &mut Composed) {
+impl OfApiserver for CustomResource {
+    fn object(&self) -> Object<'_> {
         let Self { api_version, kind, path } = self;
-        Object { api_version, kind, path, fields: Fields::Spec }.compose(asked, request);
-    }
-
-    fn follow(&self, read: &Answered, request: &mut Composed) -> bool {
-        object::follow(read, request)
-    }
-
-    fn classify(&self, _: OpKind, status: u16) -> Outcome {
-        object::classify(status)
-    }
-
-    fn read(&self, kind: OpKind, media: Media, body: &[u8]) -> Answered {
-        if kind == OpKind::List { Answered::default() } else { answer::object(media, body) }
-    }
-
-    fn explain(&self, media: Media, body: &[u8]) -> Option<String> {
-        answer::message(media, body)
+        Object { api_version, kind, path, fields: Fields::Spec }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use kab_evidence::id::OpId;
+    use kab_evidence::ledger::OpKind;
+    use kab_wire::Media;
 
+    use super::super::{Answered, Asked, Composed, Dialect};
     use super::*;
 
     fn composed(kind: OpKind) -> (Composed, serde_json::Value) {

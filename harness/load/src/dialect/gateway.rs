@@ -34,11 +34,7 @@ impl Dialect for Gateway {
             OpKind::Update | OpKind::Patch => Method::Put,
             OpKind::Delete => Method::Delete,
         };
-        request.path.clone_from(&self.path);
-        if !matches!(asked.kind, OpKind::Create | OpKind::List) {
-            request.path.push('/');
-            request.path.push_str(asked.name);
-        }
+        request.address(&self.path, asked);
         request.body.clear();
         request.follows = false;
         let body = &mut request.body;

@@ -63,6 +63,19 @@ impl Default for Composed {
     }
 }
 
+impl Composed {
+    /// Sets the path: entities are made in, and listed at, the `collection`, and
+    /// each is below it by its name.
+    fn address(&mut self, collection: &str, asked: &Asked<'_>) {
+        self.path.clear();
+        self.path.push_str(collection);
+        if !matches!(asked.kind, OpKind::Create | OpKind::List) {
+            self.path.push('/');
+            self.path.push_str(asked.name);
+        }
+    }
+}
+
 /// What an answer says of the entity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answered {

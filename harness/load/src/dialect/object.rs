@@ -1,10 +1,10 @@
-//! Requests to an apiserver, which are the same for every kind of object.
+//! The apiserver's REST, which is the same for every kind of object.
 
 use kab_evidence::id::OP_ANNOTATION;
 use kab_evidence::ledger::{OpKind, Outcome};
-use kab_wire::Method;
+use kab_wire::{Media, Method};
 
-use super::{Answered, Asked, Composed};
+use super::{Answered, Asked, Composed, Dialect, answer};
 
 /// Where an object has the fields that are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,34 @@ pub(super) enum Fields {
     Data,
     /// In the annotations: those of a Lease are not free to choose.
     Annotations,
+}
+
+/// What an apiserver keeps: everything but the kind of object is the same.
+pub(super) trait OfApiserver: std::fmt::Debug + Send + Sync {
+    /// Which kind, and where.
+    fn object(&self) -> Object<'_>;
+}
+
+impl<T: OfApiserver> Dialect for T {
+    fn compose(&self, asked: &Asked<'_>, request: &mut Composed) {
+        self.object().compose(asked, request);
+    }
+
+    fn follow(&self, read: &Answered, request: &mut Composed) -> bool {
+        follow(read, request)
+    }
+
+    fn classify(&self, _: OpKind, status: u16) -> Outcome {
+        classify(status)
+    }
+
+    fn read(&self, kind: OpKind, media: Media, body: &[u8]) -> Answered {
+        if kind == OpKind::List { Answered::default() } else { answer::object(media, body) }
+    }
+
+    fn explain(&self, media: Media, body: &[u8]) -> Option<String> {
+        answer::message(media, body)
+    }
 }
 
 /// A kind of objects in a namespace.
@@ -30,7 +58,7 @@ pub(super) struct Object<'a> {
 impl Object<'_> {
     /// Writes the request of `asked`. An update begins with a read: what it
     /// writes is made ready as far as it is known.
-    pub(super) fn compose(&self, asked: &Asked<'_>, request: &mut Composed) {
+    fn compose(&self, asked: &Asked<'_>, request: &mut Composed) {
         request.method = match asked.kind {
             OpKind::Create => Method::Post,
             OpKind::Get | OpKind::List | OpKind::Update => Method::Get,
@@ -41,12 +69,7 @@ impl Object<'_> {
             OpKind::Patch => "application/merge-patch+json",
             _ => "application/json",
         };
-        request.path.clear();
-        request.path.push_str(self.path);
-        if !matches!(asked.kind, OpKind::Create | OpKind::List) {
-            request.path.push('/');
-            request.path.push_str(asked.name);
-        }
+        request.address(self.path, asked);
         request.body.clear();
         request.second.clear();
         request.follows = asked.kind == OpKind::Update;
@@ -105,7 +128,7 @@ impl Object<'_> {
 
 /// Turns the read of an update into its write, of the version that was read.
 /// False if none was.
-pub(super) fn follow(read: &Answered, request: &mut Composed) -> bool {
+fn follow(read: &Answered, request: &mut Composed) -> bool {
     // Versions are numbers, written as text; nothing else goes into a body.
     let plain = |rv: &&String| !rv.is_empty() && rv.bytes().all(|byte| byte.is_ascii_digit());
     let Some(version) = read.rv.as_ref().filter(plain) else { return false };
@@ -121,7 +144,7 @@ pub(super) fn follow(read: &Answered, request: &mut Composed) -> bool {
 /// A request that the apiserver refuses with a 4xx was not applied. A 5xx
 /// says nothing: etcd may have committed what the apiserver has lost sight
 /// of, and a failure of a webhook is told as 500, too.
-pub(super) const fn classify(status: u16) -> Outcome {
+const fn classify(status: u16) -> Outcome {
     match status {
         200..=299 => Outcome::Ok,
         400..=499 => Outcome::Failed,

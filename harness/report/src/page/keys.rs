@@ -100,28 +100,33 @@ fn half_and_interval(of: &Summary) -> String {
     }
 }
 
+/// What stands over [`numbers`].
+pub(super) const HEAD: [&str; 9] =
+    ["", "n", "independent", "p50", "p90", "p99", "p99.9", "max", "mean"];
+
+/// A latency in numbers, each with its interval below it.
+pub(super) fn numbers(of: &Summary) -> Vec<String> {
+    let sure = |text: String, statistic: &str| {
+        let range = of.interval.as_ref().and_then(|found| found.get(statistic));
+        range.map_or(text.clone(), |range| format!("{text}\n{} to {}", range.low, range.high))
+    };
+    vec![
+        grouped(of.count),
+        of.effective_samples.map_or_else(|| "–".to_owned(), grouped),
+        sure(percentile(of.p50, of, 2), "p50"),
+        sure(percentile(of.p90, of, 10), "p90"),
+        sure(percentile(of.p99, of, 100), "p99"),
+        sure(percentile(of.p999, of, 1_000), "p999"),
+        or_no_data(of.max),
+        sure(or_no_data(of.mean), "mean"),
+    ]
+}
+
 /// The latencies of `step` in numbers. Below a percentile stands its 95 %
 /// interval.
 pub(super) fn latencies(step: &StepMeasurements) -> Table {
-    let head = ["", "n", "independent", "p50", "p90", "p99", "p99.9", "max", "mean"];
-    let mut table = Table::new("Latencies, each with its 95 % interval", &head);
-    let mut row = |name: &str, of: &Summary| {
-        let sure = |text: String, statistic: &str| {
-            let range = of.interval.as_ref().and_then(|found| found.get(statistic));
-            range.map_or(text.clone(), |range| format!("{text}\n{} to {}", range.low, range.high))
-        };
-        let cells = vec![
-            grouped(of.count),
-            of.effective_samples.map_or_else(|| "–".to_owned(), grouped),
-            sure(percentile(of.p50, of, 2), "p50"),
-            sure(percentile(of.p90, of, 10), "p90"),
-            sure(percentile(of.p99, of, 100), "p99"),
-            sure(percentile(of.p999, of, 1_000), "p999"),
-            or_no_data(of.max),
-            sure(or_no_data(of.mean), "mean"),
-        ];
-        table.row(name, cells);
-    };
+    let mut table = Table::new("Latencies, each with its 95 % interval", &HEAD);
+    let mut row = |name: &str, of: &Summary| table.row(name, numbers(of));
     row("response (due → end known)", &step.response.all);
     row("response, acknowledged only", &step.response.ok);
     row("service (sent → end known)", &step.service.all);
@@ -146,6 +151,11 @@ pub(super) fn composition(step: &StepMeasurements) -> String {
         grouped(ops.failed),
         grouped(ops.indeterminate)
     );
+    if !step.kinds.is_empty() {
+        text.push_str(
+            " They mix several kinds of operations; each kind has rows of its own below.",
+        );
+    }
     if ops.indeterminate > 0 {
         text.push_str(" One given up at its deadline counts with the time waited, which is less than it would have taken.");
     }

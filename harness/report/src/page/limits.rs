@@ -15,7 +15,7 @@ pub(super) fn limits(judged: &Judged) -> Vec<String> {
         limits.push("The systems ran one after the other, each once: a difference between them may be one of what else the machine did. CPU time is counted by the kernel, a process at a time, in ticks; it depends on what else the machine does, and has no interval. Nor has what was written.".to_owned());
     }
     if judged.cells.iter().any(|cell| cell.watch.is_some()) {
-        limits.push("The changes that a watch owed are those of the ledger and those that any watch showed: a removal that no watch showed is not missed. What is pending at the end may have been lost or on its way.".to_owned());
+        limits.push("The changes that a watch owed are those of the ledger and those that any watch showed: a removal that no watch showed is not missed. What is pending at the end may have been lost or on its way; a watcher is silent if nothing ever came on its streams, events nor bookmarks.".to_owned());
     }
     let c = &judged.record.conditions;
     if c.provider == "local" {

@@ -7,6 +7,7 @@ mod evidence;
 mod figures;
 mod inner;
 mod keys;
+mod kinds;
 mod limits;
 mod search;
 mod servers;
@@ -113,6 +114,8 @@ pub struct Section {
     pub latencies: Table,
     /// What the latencies are over.
     pub composition: String,
+    /// The same by kind of operation, if there are several.
+    pub kinds: Option<Table>,
     /// The distribution.
     pub distribution: Vec<Figure>,
     /// Over time.
@@ -174,6 +177,7 @@ impl Page {
                     tiles: keys::tiles(step),
                     latencies: keys::latencies(step),
                     composition: keys::composition(step),
+                    kinds: kinds::table(step),
                     distribution: figures::distribution(step)?,
                     overtime: figures::overtime(step)?,
                     chains: figures::chains(step, cell)?,

@@ -32,6 +32,7 @@ pub(super) fn tables(cells: &[CellRecord], measured: &[CellMeasurements]) -> [Ta
             "coalesced",
             "cut off",
             "pending at the end",
+            "to silent watchers",
             "lost",
             "received again",
         ],
@@ -42,6 +43,7 @@ pub(super) fn tables(cells: &[CellRecord], measured: &[CellMeasurements]) -> [Ta
             "watchers",
             "cell",
             "watchers begun",
+            "of these silent",
             "streams opened",
             "reconnects",
             "relists",
@@ -100,6 +102,7 @@ fn accounted(cell: &str, group: &WatchedGroup) -> Vec<String> {
         a.coalesced,
         a.cut_off,
         a.pending,
+        a.silent,
         a.lost,
         a.duplicated,
     ];
@@ -108,7 +111,15 @@ fn accounted(cell: &str, group: &WatchedGroup) -> Vec<String> {
 
 fn happened(cell: &str, group: &WatchedGroup) -> Vec<String> {
     let s = &group.streams;
-    let counts = [s.opened, s.reconnects, s.relists, s.expired, s.bookmarks, s.ended_early];
+    let counts = [
+        s.silent_watchers,
+        s.opened,
+        s.reconnects,
+        s.relists,
+        s.expired,
+        s.bookmarks,
+        s.ended_early,
+    ];
     let begun = format!("{} of {}", grouped(s.opened_watchers), grouped(s.watchers));
     let ends: Vec<_> = s.ends.iter().map(|(how, n)| format!("{how} {}", grouped(*n))).collect();
     let mut cells = vec![cell.to_owned(), begun];

@@ -38,6 +38,7 @@ fn account(at: &mut Place<'_>, of: Option<&Account>) {
     at.count("coalesced", of.map(|a| a.coalesced));
     at.count("cutOff", of.map(|a| a.cut_off));
     at.count("pending", of.map(|a| a.pending));
+    at.count("silent", of.map(|a| a.silent));
     at.count("lost", of.map(|a| a.lost));
     at.count("duplicated", of.map(|a| a.duplicated));
 }
@@ -45,6 +46,7 @@ fn account(at: &mut Place<'_>, of: Option<&Account>) {
 fn streams(at: &mut Place<'_>, of: Option<&Streams>) {
     at.count("watchers", of.map(|s| s.watchers));
     at.count("openedWatchers", of.map(|s| s.opened_watchers));
+    at.count("silentWatchers", of.map(|s| s.silent_watchers));
     at.count("opened", of.map(|s| s.opened));
     at.count("reconnects", of.map(|s| s.reconnects));
     at.count("relists", of.map(|s| s.relists));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What became of the events that were due. A change is due to a watcher if it
 /// happened after the resourceVersion that the watcher began at.
 ///
-/// `expected == delivered + relisted + coalesced + cut_off + pending + lost`.
+/// `expected == delivered + relisted + coalesced + cut_off + pending + silent + lost`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
@@ -28,6 +28,11 @@ pub struct Account {
     /// Not received when the watcher was stopped, and nothing that came later
     /// was received either: it may still have been on its way.
     pub pending: u64,
+    /// Not received by a watcher that had a stream, and to which nothing ever
+    /// came on it: no event, and no bookmark. That its events were all on their
+    /// way is no more than possible.
+    #[serde(default)]
+    pub silent: u64,
     /// Never received, though the stream went past it.
     pub lost: u64,
     /// Received beyond the first time. Not part of the sum.
@@ -43,6 +48,7 @@ impl Account {
         self.coalesced += other.coalesced;
         self.cut_off += other.cut_off;
         self.pending += other.pending;
+        self.silent += other.silent;
         self.lost += other.lost;
         self.duplicated += other.duplicated;
     }
@@ -55,6 +61,7 @@ impl Account {
                 + self.coalesced
                 + self.cut_off
                 + self.pending
+                + self.silent
                 + self.lost
     }
 }
@@ -67,6 +74,9 @@ pub struct Streams {
     pub watchers: u64,
     /// Of these, with at least one stream that was opened.
     pub opened_watchers: u64,
+    /// Of these, with events due, and on whose streams nothing ever came.
+    #[serde(default)]
+    pub silent_watchers: u64,
     /// Streams opened.
     pub opened: u64,
     /// Requests for a stream after a watcher's first.
@@ -106,6 +116,7 @@ impl Streams {
     pub fn add(&mut self, other: &Self) {
         self.watchers += other.watchers;
         self.opened_watchers += other.opened_watchers;
+        self.silent_watchers += other.silent_watchers;
         self.opened += other.opened;
         self.reconnects += other.reconnects;
         self.relists += other.relists;

@@ -162,6 +162,9 @@ impl<'a> Reader<'a> {
         let (line, universe) = (self.line, self.universe);
         let Some(place) = self.place(e) else {
             self.found.foreign += 1;
+            if let Some(lineage) = self.lineage(w) {
+                lineage.heard = true;
+            }
             return;
         };
         let Some(lineage) = self.lineage(w) else { return };
@@ -231,6 +234,7 @@ impl<'a> Reader<'a> {
             let known = lineage.start().is_some_and(|from| universe.acknowledged_from(from));
             covered += if known { of.delivered + of.lost } else { 0 };
             account.add(&of);
+            self.streams.silent_watchers += u64::from(of.silent > 0);
             for (place, proof) in lineage.missing() {
                 let scene = Scene { file: self.file, universe, lineage, line: proof.line };
                 let tally = self.found.tallies.entry(proof.guarantee).or_default();

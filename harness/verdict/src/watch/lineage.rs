@@ -97,6 +97,8 @@ pub(super) struct Lineage {
     /// How many streams were asked for.
     pub asked: u32,
     pub opened: bool,
+    /// Whether anything ever came on a stream.
+    pub heard: bool,
     /// Whether a stream that was wanted ended, and none was asked for since.
     cut: bool,
     relisted: u64,
@@ -140,6 +142,7 @@ impl Lineage {
     /// Change `place` is received.
     pub fn receive(&mut self, universe: &Universe, place: Place, line: u32) -> Receipt {
         let rv = universe.get(place).map_or(0, |change| change.rv);
+        self.heard = true;
         if self.start.is_none() {
             self.begin(universe.at_or_after(rv));
         }
@@ -195,6 +198,7 @@ impl Lineage {
 
     /// A bookmark is received; whether it is below what was received before.
     pub fn bookmark(&mut self, universe: &Universe, rv: Revision, line: u32) -> Option<Fault> {
+        self.heard = true;
         if self.start.is_none() {
             self.begin(universe.after(rv));
         }
@@ -219,6 +223,8 @@ impl Lineage {
         holds: impl Fn(Place) -> bool,
     ) -> bool {
         let first = self.start.is_none();
+        // One from before there was a stream says nothing of streams.
+        self.heard |= self.opened;
         if first {
             self.begin(universe.after(rv));
         } else {
@@ -276,7 +282,11 @@ impl Lineage {
         let lost = self.missing.len() as u64;
         let settled = delivered + lost + self.relisted + self.coalesced + self.skipped;
         let rest = expected.saturating_sub(settled);
-        let (cut_off, pending) = if self.cut { (rest, 0) } else { (0, rest) };
+        let (cut_off, silent, pending) = match (self.cut, self.opened && !self.heard) {
+            (true, _) => (rest, 0, 0),
+            (false, true) => (0, rest, 0),
+            (false, false) => (0, 0, rest),
+        };
         Account {
             expected,
             delivered,
@@ -284,6 +294,7 @@ impl Lineage {
             coalesced: self.coalesced,
             cut_off: cut_off + self.skipped,
             pending,
+            silent,
             lost,
             duplicated: self.duplicated,
         }

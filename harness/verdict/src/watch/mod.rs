@@ -10,7 +10,7 @@
 //! The *universe* holds every change that is known to have happened: those that
 //! the ledger knows as acknowledged, and those that any stream has shown. Each
 //! watcher is held against it from where it began: each change is delivered,
-//! relisted, coalesced, cut off, pending or lost, and never two of them.
+//! relisted, coalesced, cut off, pending, silent or lost, and never two of them.
 
 use std::path::Path;
 

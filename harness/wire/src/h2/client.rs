@@ -1,14 +1,21 @@
 //! Streams, flow control and settings of one connection.
 
+mod flow;
+mod incoming;
+mod stream;
+
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 use super::frame::{
     self, FIRST_FRAME, FIRST_WINDOW, HEAD, Head, LARGEST_WINDOW, PREFACE, code, flag, kind, setting,
 };
-use super::hpack::{BadBlock, Encoder, decode};
+use super::hpack::{BadBlock, Encoder};
 use super::parser::{Parser, Piece};
-use crate::message::{Event, Gone, Method, Request};
+use crate::message::{Event, Method, Request};
+
+use flow::write_body;
+use stream::{ByNumber, Stream};
 
 /// Streams assumed to be allowed until the server says how many.
 const FIRST_STREAMS: u32 = 100;
@@ -57,37 +64,6 @@ pub struct Client {
     block: Option<(Head, Vec<u8>)>,
     scratch: Vec<u8>,
     going_away: bool,
-}
-
-#[derive(Debug)]
-struct Stream {
-    tag: u64,
-    room: i64,
-    used: u32,
-    /// What of the body is still to be sent.
-    rest: Option<(Vec<u8>, usize)>,
-    answered: bool,
-}
-
-/// Stream numbers spread well enough by themselves.
-#[derive(Debug, Default)]
-struct ByNumber(u64);
-
-impl Hasher for ByNumber {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        // Odd numbers in a row; hashbrown wants its high bits varied.
-        self.0 = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
 }
 
 impl Client {
@@ -264,210 +240,4 @@ impl Client {
             sink(tag, Event::End);
         }
     }
-
-    fn frame(
-        &mut self,
-        head: Head,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-        sink: &mut impl FnMut(u64, Event<'_>),
-    ) -> Result<(), BadPeer> {
-        let goes_on = self.block.is_some();
-        if goes_on != (head.kind == kind::CONTINUATION) {
-            return Err(BadPeer::Frame);
-        }
-        match head.kind {
-            kind::HEADERS if head.has(flag::END_HEADERS) => self.headers(head, payload, sink),
-            kind::HEADERS => {
-                self.block = Some((head, payload.to_vec()));
-                Ok(())
-            }
-            kind::CONTINUATION => self.continuation(head, payload, sink),
-            kind::RST_STREAM => {
-                let code = word(payload)?;
-                if let Some(stream) = self.streams.remove(&head.stream) {
-                    let gone = if code == code::REFUSED_STREAM {
-                        Gone::Unprocessed
-                    } else {
-                        Gone::Reset(code)
-                    };
-                    sink(stream.tag, Event::Gone(gone));
-                }
-                Ok(())
-            }
-            kind::SETTINGS if head.has(flag::ACK) => Ok(()),
-            kind::SETTINGS => self.settings(payload, out),
-            kind::PING if payload.len() != 8 => Err(BadPeer::Frame),
-            kind::PING if head.has(flag::ACK) => Ok(()),
-            kind::PING => {
-                frame::pong(out, payload);
-                Ok(())
-            }
-            kind::GOAWAY => self.go_away(payload, sink),
-            kind::WINDOW_UPDATE => self.window(head.stream, word(payload)?, out),
-            kind::PUSH_PROMISE => Err(BadPeer::Frame),
-            // Kinds that are not known are to be ignored (section 4.1).
-            _ => Ok(()),
-        }
-    }
-
-    fn continuation(
-        &mut self,
-        head: Head,
-        payload: &[u8],
-        sink: &mut impl FnMut(u64, Event<'_>),
-    ) -> Result<(), BadPeer> {
-        let Some((first, mut block)) = self.block.take() else { return Err(BadPeer::Frame) };
-        if first.stream != head.stream {
-            return Err(BadPeer::Frame);
-        }
-        block.extend_from_slice(payload);
-        if head.has(flag::END_HEADERS) {
-            return self.headers(first, &block, sink);
-        }
-        if block.len() > LONGEST_BLOCK {
-            return Err(BadPeer::LongHeaders);
-        }
-        self.block = Some((first, block));
-        Ok(())
-    }
-
-    fn headers(
-        &mut self,
-        head: Head,
-        block: &[u8],
-        sink: &mut impl FnMut(u64, Event<'_>),
-    ) -> Result<(), BadPeer> {
-        let read = decode(block)?;
-        let ends = head.has(flag::END_STREAM);
-        let Some(stream) = self.streams.get_mut(&head.stream) else { return Ok(()) };
-        let tag = stream.tag;
-        match read {
-            // An interim answer: the real one follows.
-            Some(answer) if (100..200).contains(&answer.status) => {}
-            Some(answer) if !stream.answered => {
-                stream.answered = true;
-                sink(tag, Event::Head(answer));
-            }
-            _ if stream.answered => {}
-            _ => return Err(BadPeer::Frame),
-        }
-        if ends {
-            self.streams.remove(&head.stream);
-            sink(tag, Event::End);
-        }
-        Ok(())
-    }
-
-    fn settings(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), BadPeer> {
-        let (settings, rest) = payload.as_chunks::<6>();
-        if !rest.is_empty() {
-            return Err(BadPeer::Frame);
-        }
-        for &[i0, i1, v0, v1, v2, v3] in settings {
-            let value = u32::from_be_bytes([v0, v1, v2, v3]);
-            match u16::from_be_bytes([i0, i1]) {
-                setting::HEADER_TABLE_SIZE => self.encoder.limit(value),
-                setting::MAX_CONCURRENT_STREAMS => self.most_streams = value,
-                setting::INITIAL_WINDOW_SIZE if value > LARGEST_WINDOW => {
-                    return Err(BadPeer::Window);
-                }
-                setting::INITIAL_WINDOW_SIZE => {
-                    let change = i64::from(value) - i64::from(self.peer_window);
-                    self.streams.values_mut().for_each(|stream| stream.room += change);
-                    self.peer_window = value;
-                }
-                setting::MAX_FRAME_SIZE => {
-                    self.peer_frame = usize::try_from(value).unwrap_or(FIRST_FRAME);
-                    if !(FIRST_FRAME..1 << 24).contains(&self.peer_frame) {
-                        return Err(BadPeer::Frame);
-                    }
-                }
-                _ => {}
-            }
-        }
-        frame::head(out, 0, kind::SETTINGS, flag::ACK, 0);
-        self.send_waiting(out);
-        Ok(())
-    }
-
-    fn go_away(
-        &mut self,
-        payload: &[u8],
-        sink: &mut impl FnMut(u64, Event<'_>),
-    ) -> Result<(), BadPeer> {
-        self.going_away = true;
-        let last = word(payload.get(..4).ok_or(BadPeer::Frame)?)? & LARGEST_WINDOW;
-        self.streams.retain(|id, stream| {
-            if *id > last {
-                sink(stream.tag, Event::Gone(Gone::Unprocessed));
-            }
-            *id <= last
-        });
-        Ok(())
-    }
-
-    fn window(&mut self, id: u32, more: u32, out: &mut Vec<u8>) -> Result<(), BadPeer> {
-        let more = i64::from(more & LARGEST_WINDOW);
-        let room = match id {
-            0 => Some(&mut self.room),
-            id => self.streams.get_mut(&id).map(|stream| &mut stream.room),
-        };
-        if let Some(room) = room {
-            *room += more;
-            if *room > i64::from(LARGEST_WINDOW) {
-                return Err(BadPeer::Window);
-            }
-            self.send_waiting(out);
-        }
-        Ok(())
-    }
-
-    /// Sends what the windows now allow of bodies that did not fit.
-    fn send_waiting(&mut self, out: &mut Vec<u8>) {
-        for _ in 0..self.waiting.len() {
-            let Some(id) = self.waiting.pop_front() else { return };
-            let Some(stream) = self.streams.get_mut(&id) else { continue };
-            let Some((body, at)) = &mut stream.rest else { continue };
-            let rest = &body[*at..];
-            *at += write_body(id, rest, &mut stream.room, &mut self.room, self.peer_frame, out);
-            if *at < body.len() {
-                self.waiting.push_back(id);
-            } else {
-                stream.rest = None;
-            }
-        }
-    }
-}
-
-/// Appends as much of `body` as both windows allow; how much that was. The
-/// frame with the last byte ends the stream.
-fn write_body(
-    id: u32,
-    body: &[u8],
-    stream: &mut i64,
-    connection: &mut i64,
-    frame: usize,
-    out: &mut Vec<u8>,
-) -> usize {
-    let mut sent = 0;
-    while sent < body.len() {
-        let room = usize::try_from((*stream).min(*connection).max(0)).unwrap_or(0);
-        let piece = (body.len() - sent).min(room).min(frame);
-        if piece == 0 {
-            break;
-        }
-        let flags = if sent + piece == body.len() { flag::END_STREAM } else { 0 };
-        frame::head(out, piece, kind::DATA, flags, id);
-        out.extend_from_slice(&body[sent..sent + piece]);
-        sent += piece;
-        let counted = i64::try_from(piece).unwrap_or(i64::MAX);
-        *stream -= counted;
-        *connection -= counted;
-    }
-    sent
-}
-
-fn word(payload: &[u8]) -> Result<u32, BadPeer> {
-    payload.try_into().map(u32::from_be_bytes).map_err(|_| BadPeer::Frame)
 }

@@ -71,9 +71,16 @@ mod tests {
     /// Somebody who cannot go where the test's folder is.
     const STRANGER: Account = Account { uid: 54_321, gid: 54_321 };
 
+    /// A folder that only its owner may enter.
+    fn closed() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+        folder
+    }
+
     #[test]
     fn room_elsewhere_goes_with_the_lab() {
-        let state = tempfile::tempdir().unwrap();
+        let state = closed();
         let lab = Labs::at(state.path()).create(Some("lab")).unwrap();
         let room = lab.room(Some(STRANGER)).unwrap();
         assert!(room.starts_with(OUTSIDE) && STRANGER.reaches(&room), "{room:?}");
@@ -84,10 +91,11 @@ mod tests {
 
     #[test]
     fn room_elsewhere_of_a_killed_owner_is_swept() {
-        let state = tempfile::tempdir().unwrap();
+        let state = closed();
         let labs = Labs::at(state.path());
         let lab = labs.create(Some("lab")).unwrap();
         let room = lab.room(Some(STRANGER)).unwrap();
+        assert!(room.starts_with(OUTSIDE), "{room:?}");
         // As a killed process leaves it: nothing removed, the lock free.
         let forgotten = std::mem::ManuallyDrop::new(lab);
         // The descriptor is all that holds the lock.

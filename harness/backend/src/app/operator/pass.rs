@@ -107,6 +107,12 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// One as it is, whatever is wanted of it; none if that cannot be read.
+    pub(super) async fn live(&self, desired: &Desired) -> Option<DynamicObject> {
+        let api = desired.kind.api(&self.context.client, &self.plan.names.namespace);
+        api.get_opt(&desired.name).await.ok().flatten()
+    }
+
     /// Brings `desired` into line: what it is then, and what had to be done.
     async fn apply(
         &self,

@@ -17,6 +17,10 @@ use super::objects::{Desired, Plan};
 use super::resource::{GROUP, K8sAsBackend};
 use crate::defect::Defect;
 
+/// How often an object is read again that changes between being read and
+/// being brought into line, before it is left to a later pass.
+const ATTEMPTS: u32 = 8;
+
 /// What went wrong with one object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{action} {object}: {cause}")]
@@ -33,6 +37,19 @@ impl Failure {
     ) -> impl FnOnce(kube::Error) -> Self {
         let object = object.into();
         move |error| Self { action, object, cause: cause(&error) }
+    }
+}
+
+/// Why an attempt to bring an object into line came to nothing.
+enum Refusal {
+    /// It is no longer as it was read.
+    Overtaken(kube::Error),
+    Failed(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
@@ -94,23 +111,49 @@ impl<'a> Pass<'a> {
             }
             Err(failure) => {
                 self.failures.push(failure);
+                // Still known, or it would seem new to the next pass, and its
+                // deletion by somebody else would not be told.
+                if self.known.contains(desired.title().as_str()) {
+                    self.present.push(desired.title());
+                }
                 None
             }
         }
     }
 
+    /// What is done to an object is told from how it was before, so that must
+    /// be what it is done to: if somebody comes in between, all begins anew.
     async fn apply(
         &self,
         desired: &Desired,
         tampered: bool,
     ) -> Result<(DynamicObject, Option<Done>), Failure> {
+        let mut left = ATTEMPTS;
+        loop {
+            left -= 1;
+            match self.attempt(desired, tampered).await {
+                Ok(applied) => return Ok(applied),
+                Err(Refusal::Overtaken(_)) if left > 0 => {}
+                Err(Refusal::Overtaken(error)) => {
+                    return Err(Failure::of("applying", desired.title())(error));
+                }
+                Err(Refusal::Failed(failure)) => return Err(failure),
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        desired: &Desired,
+        tampered: bool,
+    ) -> Result<(DynamicObject, Option<Done>), Refusal> {
         let (title, names) = (desired.title(), &self.plan.names);
         let api = desired.kind.api(&self.context.client, &names.namespace);
         let before = api.get_opt(&desired.name).await;
         let before = before.map_err(Failure::of("reading", &title))?;
         if before.as_ref().is_some_and(|object| object.metadata.deletion_timestamp.is_some()) {
             let cause = "it is still being deleted; it is made anew once it is gone".to_owned();
-            return Err(Failure { action: "applying", object: title, cause });
+            return Err(Failure { action: "applying", object: title, cause }.into());
         }
         let mut desired = desired.clone();
         if let Some(before) = &before
@@ -128,10 +171,18 @@ impl<'a> Pass<'a> {
             (MANAGED_BY.to_owned(), format!("{GROUP}/applied"))
         };
         let hash = hash(&json!([desired.body, desired.labels]));
-        let object = self.plan.object(&desired, &json!({ mark.as_str(): hash }));
+        let mut object = self.plan.object(&desired, &json!({ mark.as_str(): hash }));
+        if let Some(before) = &before {
+            object["metadata"]["uid"] = json!(before.metadata.uid);
+            object["metadata"]["resourceVersion"] = json!(before.metadata.resource_version);
+        }
         let params = PatchParams::apply(&manager).force();
-        let after = api.patch(&desired.name, &params, &Patch::Apply(&object)).await;
-        let after = after.map_err(Failure::of("applying", &title))?;
+        let after = match api.patch(&desired.name, &params, &Patch::Apply(&object)).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                return Err(Refusal::Overtaken(kube::Error::Api(status)));
+            }
+            after => after.map_err(Failure::of("applying", &title))?,
+        };
         let known = self.known.contains(title.as_str());
         let marked = before.as_ref().map(|before| {
             before.metadata.annotations.as_ref().and_then(|all| all.get(&mark)) == Some(&hash)

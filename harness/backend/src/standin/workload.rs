@@ -73,7 +73,8 @@ pub(super) async fn run(
         };
         tokio::select! {
             changed = wanted.changed() => if changed.is_err() { break },
-            () = workload.loses_one() => {}
+            // Told before it is started again: meanwhile it is not ready.
+            () = workload.loses_one() => workload.tell(&deployment).await,
             () = until(wake) => {}
         }
     }

@@ -121,6 +121,12 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// One as it is, whatever is wanted of it; none if that cannot be read.
+    pub(super) async fn live(&self, desired: &Desired) -> Option<DynamicObject> {
+        let api = desired.kind.api(&self.context.client, &self.plan.names.namespace);
+        api.get_opt(&desired.name).await.ok().flatten()
+    }
+
     /// What is done to an object is told from how it was before, so that must
     /// be what it is done to: if somebody comes in between, all begins anew.
     async fn apply(

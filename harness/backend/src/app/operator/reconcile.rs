@@ -166,7 +166,8 @@ async fn bring_into_line(
     }
 }
 
-/// Puts what `part` of the plan wants; the Deployments among it, as they are.
+/// Puts what `part` of the plan wants; the Deployments among it, as they are:
+/// one that cannot be changed runs on, at its address.
 async fn put_all<'a>(
     pass: &mut Pass<'a>,
     part: impl Fn(&Plan<'a>) -> Vec<Desired>,
@@ -174,7 +175,12 @@ async fn put_all<'a>(
     let mut deployments = Vec::new();
     for desired in part(&pass.plan) {
         let object = pass.put(&desired).await;
-        deployments.extend(object.filter(|_| desired.kind == &kinds::DEPLOYMENT));
+        if desired.kind == &kinds::DEPLOYMENT {
+            deployments.extend(match object {
+                Some(object) => Some(object),
+                None => pass.live(&desired).await,
+            });
+        }
     }
     deployments
 }

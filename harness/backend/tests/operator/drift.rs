@@ -1,8 +1,5 @@
 //! What others change or delete is put right, and told.
 
-use std::time::Duration;
-
-use k8s_openapi::api::events::v1::Event;
 use kab_backend::defect::Defects;
 use kab_backend::operator::FIRST;
 use kab_backend::system::Variant;
@@ -135,55 +132,6 @@ async fn every_kind_of_object_is_put_right_and_it_is_told() {
     deployed.ready("drift", FIRST).await.unwrap();
     deployed.delete_instance("drift", FIRST).await.unwrap();
     assert_eq!(ground.everything_of("drift", FIRST).await, Vec::<String>::new());
-}
-
-/// Also a change that comes while the operator is looking at the object: it
-/// always is, as something else changes all the time.
-#[tokio::test]
-async fn every_change_is_told_whenever_it_comes() {
-    const CHANGES: i32 = 50;
-    let ground = Ground::new("often", Variant::Hardened, Defects::none()).await;
-    let deployed = ground.deploy().await;
-    let (levels, maps) = (
-        ground.api("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations").await,
-        ground.api("", "configmaps").await,
-    );
-    let name = "often.kab01.k8s-as-backend.example.com";
-    let shares = "/spec/limited/nominalConcurrencyShares";
-    let was = whole(&levels.get(name).await.unwrap()).pointer(shares).cloned();
-    let changing = async {
-        for _ in 0..CHANGES {
-            let patch = json!({ "spec": { "limited": { "nominalConcurrencyShares": 1 } } });
-            levels.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
-            let right = |object: &DynamicObject| whole(object).pointer(shares).cloned() == was;
-            ground.becomes(&levels, name, "put right", right).await;
-        }
-    };
-    let stirring = async {
-        // Far apart enough for the operator not to wait for the last.
-        let mut ticks = tokio::time::interval(Duration::from_millis(70));
-        let mut count: u64 = 0;
-        loop {
-            ticks.tick().await;
-            let patch = json!({ "metadata": { "annotations": { "count": count.to_string() } } });
-            maps.patch("kab01-app", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
-            count += 1;
-        }
-    };
-    tokio::select! {
-        () = changing => {}
-        () = stirring => {}
-    }
-    // What is told of a later change comes after all that is told of these.
-    maps.delete("kab01-webhook", &DeleteParams::default()).await.unwrap();
-    ground.told("DriftRepaired", "ConfigMap kab01-webhook was deleted").await;
-    let mut told = ground.events("DriftRepaired").await;
-    told.retain(|event| {
-        event.note.as_ref().is_some_and(|note| note.contains("PriorityLevelConfiguration"))
-    });
-    let times = |event: &Event| event.series.as_ref().map_or(1, |series| series.count);
-    assert_eq!(told.iter().map(times).sum::<i32>(), CHANGES);
-    deployed.delete_instance("often", FIRST).await.unwrap();
 }
 
 /// Nobody interferes: nothing is told to be repaired, and nothing written.

@@ -41,6 +41,7 @@ impl Failure {
 }
 
 /// Why an attempt to bring an object into line came to nothing.
+#[derive(Debug)]
 enum Refusal {
     /// It is no longer as it was read.
     Overtaken(kube::Error),
@@ -123,8 +124,7 @@ impl<'a> Pass<'a> {
 
     /// One as it is, whatever is wanted of it; none if that cannot be read.
     pub(super) async fn live(&self, desired: &Desired) -> Option<DynamicObject> {
-        let api = desired.kind.api(&self.context.client, &self.plan.names.namespace);
-        api.get_opt(&desired.name).await.ok().flatten()
+        self.read(desired).await.ok().flatten()
     }
 
     /// What is done to an object is told from how it was before, so that must
@@ -137,7 +137,8 @@ impl<'a> Pass<'a> {
         let mut left = ATTEMPTS;
         loop {
             left -= 1;
-            match self.attempt(desired, tampered).await {
+            let before = self.read(desired).await?;
+            match self.attempt(desired, before, tampered).await {
                 Ok(applied) => return Ok(applied),
                 Err(Refusal::Overtaken(_)) if left > 0 => {}
                 Err(Refusal::Overtaken(error)) => {
@@ -148,15 +149,20 @@ impl<'a> Pass<'a> {
         }
     }
 
+    async fn read(&self, desired: &Desired) -> Result<Option<DynamicObject>, Failure> {
+        let api = desired.kind.api(&self.context.client, &self.plan.names.namespace);
+        let found = api.get_opt(&desired.name).await;
+        found.map_err(Failure::of("reading", desired.title()))
+    }
+
     async fn attempt(
         &self,
         desired: &Desired,
+        before: Option<DynamicObject>,
         tampered: bool,
     ) -> Result<(DynamicObject, Option<Done>), Refusal> {
         let (title, names) = (desired.title(), &self.plan.names);
         let api = desired.kind.api(&self.context.client, &names.namespace);
-        let before = api.get_opt(&desired.name).await;
-        let before = before.map_err(Failure::of("reading", &title))?;
         if before.as_ref().is_some_and(|object| object.metadata.deletion_timestamp.is_some()) {
             let cause = "it is still being deleted; it is made anew once it is gone".to_owned();
             return Err(Failure { action: "applying", object: title, cause }.into());
@@ -229,3 +235,6 @@ fn content(object: &DynamicObject) -> Value {
 fn reference(desired: &Desired, object: &DynamicObject) -> ObjectReference {
     object.object_ref(&desired.kind.resource())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,6 @@
 //! test at a time on it (the Todo's definition is the whole cluster's), and
 //! ways to look at a cluster that are not the operator's own.
 
-// Helpers of tests are tests, to everybody but clippy.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};

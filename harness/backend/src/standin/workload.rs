@@ -112,7 +112,7 @@ impl Workload {
         if !self.shared.spec.restart {
             return Next::Wait(None);
         }
-        self.restart().await
+        self.restart(deployment).await
     }
 
     async fn add(&mut self, deployment: &Deployment, template: String) -> Next {
@@ -129,12 +129,14 @@ impl Workload {
         }
     }
 
-    async fn restart(&mut self) -> Next {
+    async fn restart(&mut self, deployment: &Deployment) -> Next {
         let due = |pods: &[Pod]| pods.iter().filter_map(Pod::due).min();
         let Some(first) = due(&self.pods) else { return Next::Wait(None) };
         if first > Mono::now() {
             return Next::Wait(Some(first));
         }
+        // Until it runs again it is not ready, however soon that is.
+        self.tell(deployment).await;
         let shared = Arc::clone(&self.shared);
         for pod in self.pods.iter_mut().filter(|pod| !pod.is_ready()) {
             if let Err(error) = pod.restart(&shared).await {

@@ -119,14 +119,15 @@ async fn every_kind_of_object_is_put_right_and_it_is_told() {
                 if remade { found.as_ref() != Some(&value) } else { found.as_ref() == Some(&was) }
             };
             ground.becomes(&api, name, &format!("put right at {path}"), right).await;
-            ground.told("DriftRepaired", &changed).await;
+            ground.told_of("DriftRepaired", &changed, before.uid().as_deref()).await;
         }
         // Deleted. Todos go with their definition, so this comes last.
         let before = api.get(name).await.unwrap();
         api.delete(name, &DeleteParams::default()).await.unwrap();
         let anew = |object: &DynamicObject| object.uid() != before.uid();
-        ground.becomes(&api, name, "made anew", anew).await;
-        ground.told("DriftRepaired", &format!("{title} was deleted by somebody else")).await;
+        let anew = ground.becomes(&api, name, "made anew", anew).await;
+        let deleted = format!("{title} was deleted by somebody else");
+        ground.told_of("DriftRepaired", &deleted, anew.uid().as_deref()).await;
     }
     deployed.ready("drift", FIRST).await.unwrap();
     deployed.delete_instance("drift", FIRST).await.unwrap();
@@ -165,14 +166,17 @@ async fn a_container_that_dies_is_started_again() {
     let deployments = ground.api("apps", "deployments").await;
     let ready = |count: u64| {
         move |object: &DynamicObject| {
-            // The apiserver leaves out what is 0.
-            let found = object.data.pointer("/status/readyReplicas").and_then(Value::as_u64);
-            found.unwrap_or(0) == count
+            // None is not written down.
+            let ready = object.data.pointer("/status/readyReplicas");
+            ready.and_then(Value::as_u64).unwrap_or(0) == count
         }
     };
-    victim.kill();
-    victim.ended().await;
-    ground.becomes(&deployments, "kab01-app", "not ready", ready(0)).await;
+    // Killed when the watch is under way: else it may come too late.
+    let not_ready = |object: &DynamicObject| {
+        victim.kill();
+        ready(0)(object)
+    };
+    ground.becomes(&deployments, "kab01-app", "not ready", not_ready).await;
     ground.becomes(&deployments, "kab01-app", "ready", ready(1)).await;
     let successor = deployed.child(FIRST, "gateway").unwrap();
     assert_ne!(successor.pid(), victim.pid());

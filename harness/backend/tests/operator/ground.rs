@@ -2,10 +2,8 @@
 //! test at a time on it (the Todo's definition is the whole cluster's), and
 //! ways to look at a cluster that are not the operator's own.
 
-// Helpers of tests are tests, to everybody but clippy.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -43,6 +41,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A control plane. It ends, and its files go, with the last test that has it.
 struct Plane {
     local: Local,
+    /// A test has failed on it, and may have left anything.
+    spoilt: AtomicBool,
     _supervisor: Supervisor,
     _dir: tempfile::TempDir,
 }
@@ -54,7 +54,9 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 async fn plane() -> Arc<Plane> {
     let mut shared = PLANE.lock().await;
-    if let Some(plane) = shared.upgrade() {
+    if let Some(plane) = shared.upgrade()
+        && !plane.spoilt.load(Ordering::Relaxed)
+    {
         return plane;
     }
     install_tls_provider();
@@ -63,7 +65,12 @@ async fn plane() -> Arc<Plane> {
     let assets = Finder::from_env(Vec::new()).unwrap().find(false, &Silent).unwrap();
     let local = LocalSpec::default();
     let local = Local::start(&local, &assets, dir.path(), &supervisor, &Silent).await.unwrap();
-    let plane = Arc::new(Plane { local, _supervisor: supervisor, _dir: dir });
+    let plane = Arc::new(Plane {
+        local,
+        spoilt: AtomicBool::new(false),
+        _supervisor: supervisor,
+        _dir: dir,
+    });
     *shared = Arc::downgrade(&plane);
     plane
 }
@@ -75,13 +82,25 @@ pub struct Ground {
     pub supervisor: Supervisor,
     _dir: tempfile::TempDir,
     _turn: MutexGuard<'static, ()>,
-    _plane: Arc<Plane>,
+    plane: Arc<Plane>,
+}
+
+impl Drop for Ground {
+    /// What a test that fails leaves would make the others fail.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.plane.spoilt.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Ground {
     pub async fn new(namespace: &str, variant: Variant, defects: Defects) -> Self {
-        let plane = plane().await;
+        // Had while it waits, or it would end with the test before.
+        let waiting = plane().await;
         let turn = TURN.lock().await;
+        let plane = plane().await;
+        drop(waiting);
         let dir = tempfile::tempdir().unwrap();
         let spec = DeploySpec {
             kubeconfig: plane.local.kubeconfig().to_owned(),
@@ -98,7 +117,7 @@ impl Ground {
         };
         let admin = connect(plane.local.kubeconfig()).await.unwrap();
         let supervisor = Supervisor::new().unwrap();
-        Self { spec, admin, supervisor, _dir: dir, _turn: turn, _plane: plane }
+        Self { spec, admin, supervisor, _dir: dir, _turn: turn, plane }
     }
 
     /// With an operator and a first instance that is ready.
@@ -200,13 +219,20 @@ impl Ground {
 
     /// Waits until an Event with this reason says `part` of the note.
     pub async fn told(&self, reason: &str, part: &str) -> Event {
+        self.told_of(reason, part, None).await
+    }
+
+    /// The same of the object with this UID: another of its name is not it.
+    pub async fn told_of(&self, reason: &str, part: &str, uid: Option<&str>) -> Event {
         let events: Api<Event> = Api::namespaced(self.admin.clone(), &self.spec.namespace);
         let mut events = pin!(watcher(events, watcher::Config::default()).applied_objects());
         let found = async {
             while let Some(event) = events.next().await {
                 let event = event.unwrap();
                 let says = event.note.as_ref().is_some_and(|note| note.contains(part));
-                if event.reason.as_deref() == Some(reason) && says {
+                let related = event.related.as_ref().and_then(|related| related.uid.as_deref());
+                let of = uid.is_none() || related == uid;
+                if event.reason.as_deref() == Some(reason) && says && of {
                     return event;
                 }
             }
@@ -215,20 +241,32 @@ impl Ground {
         match tokio::time::timeout(PATIENCE, found).await {
             Ok(event) => event,
             Err(_) => {
-                let events: Api<Event> = Api::namespaced(self.admin.clone(), &self.spec.namespace);
-                let told = events.list(&ListParams::default()).await.unwrap().items;
-                let told: Vec<_> = told.iter().map(|e| (&e.reason, &e.note, &e.series)).collect();
-                panic!("no Event {reason} says {part}, but {told:#?}\n{}", self.logs())
+                let all = self.notes().await.join("\n");
+                panic!("no Event {reason} of {uid:?} says {part}, but\n{all}\n{}", self.logs())
             }
         }
     }
 
     /// All Events with this reason so far.
     pub async fn events(&self, reason: &str) -> Vec<Event> {
-        let events: Api<Event> = Api::namespaced(self.admin.clone(), &self.spec.namespace);
-        let mut events = events.list(&ListParams::default()).await.unwrap().items;
+        let mut events = self.all_events().await;
         events.retain(|event| event.reason.as_deref() == Some(reason));
         events
+    }
+
+    async fn all_events(&self) -> Vec<Event> {
+        let events: Api<Event> = Api::namespaced(self.admin.clone(), &self.spec.namespace);
+        events.list(&ListParams::default()).await.unwrap().items
+    }
+
+    /// What all Events say, for tests that fail.
+    async fn notes(&self) -> Vec<String> {
+        let note = |event: Event| {
+            let uid = event.related.and_then(|related| related.uid);
+            let (reason, note) = (event.reason.unwrap_or_default(), event.note.unwrap_or_default());
+            format!("{reason} of {uid:?}: {note}")
+        };
+        self.all_events().await.into_iter().map(note).collect()
     }
 
     /// All spans of processes called `name`, of those that have ended.

@@ -175,7 +175,7 @@ async fn what_the_apiserver_refuses_is_in_the_conditions() {
         _ = ground.becomes(&instances, FIRST, "degraded", degraded) => {}
     }
     ground.told("Failed", "applying Deployment kab01-app").await;
-    // What runs goes on, and a mended wish is taken up.
+    // A mended wish is taken up.
     let (code, answer) = create(deployed.gateway_url(), "milk", "hello", OpId::new(8, 1)).await;
     assert!(code.is_success(), "{code} {answer}");
     deployed.make("refused", FIRST, &instance(&ground.spec)).await.unwrap();

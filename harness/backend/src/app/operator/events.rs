@@ -1,8 +1,8 @@
 //! What an operator tells of its doings, as Events on the instance.
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Resource;
 use kube::runtime::events::{Event, EventType};
+use kube::{Resource, ResourceExt};
 
 use super::context::Context;
 use super::pass::{Failure, Pass, cause};
@@ -44,14 +44,15 @@ pub(super) async fn tell(backend: &K8sAsBackend, pass: &Pass<'_>) {
         publish(pass.context, backend, reason, action, note, object).await;
     }
     for told in &pass.told {
-        let found = match told.done {
-            Done::Repaired => "was changed by somebody else and is put right",
-            Done::Recreated => "was deleted by somebody else and is made anew",
+        // With one action, a change would be counted as another deletion.
+        let (action, found) = match told.done {
+            Done::Repaired => ("Repair", "was changed by somebody else and is put right"),
+            Done::Recreated => ("Recreate", "was deleted by somebody else and is made anew"),
             Done::Made | Done::Changed => continue,
         };
         let note = format!("{} {found}", told.title);
         let object = Some(told.object.clone());
-        publish(pass.context, backend, "DriftRepaired", "Repair", note, object).await;
+        publish(pass.context, backend, "DriftRepaired", action, note, object).await;
     }
     for failure in &pass.failures {
         failed(pass.context, backend, failure).await;
@@ -100,9 +101,10 @@ async fn send(
         action: action.to_owned(),
         secondary,
     };
-    // An event that says the same of the same object is counted, not repeated.
+    // The recorder counts, with their first note, events of the same reason on
+    // the same objects. Other news come with another version of the instance.
     let mut about = backend.object_ref(&());
-    about.resource_version = None;
+    about.resource_version = backend.resource_version();
     if let Err(error) = context.recorder.publish(&event, &about).await {
         tracing::warn!(reason, cause = cause(&error), "the Event cannot be recorded");
     }

@@ -17,9 +17,9 @@ use super::objects::{Desired, Plan};
 use super::resource::{GROUP, K8sAsBackend};
 use crate::defect::Defect;
 
-/// How often an object is read and applied anew because somebody else changed it in
-/// between.
-const TRIES: u32 = 5;
+/// How often an object is read again that changes between being read and
+/// being brought into line, before it is left to a later pass.
+const ATTEMPTS: u32 = 8;
 
 /// What went wrong with one object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,20 @@ impl Failure {
     ) -> impl FnOnce(kube::Error) -> Self {
         let object = object.into();
         move |error| Self { action, object, cause: cause(&error) }
+    }
+}
+
+/// Why an attempt to bring an object into line came to nothing.
+#[derive(Debug)]
+enum Refusal {
+    /// It is no longer as it was read.
+    Overtaken(kube::Error),
+    Failed(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
@@ -97,11 +111,12 @@ impl<'a> Pass<'a> {
                 Some(object)
             }
             Err(failure) => {
-                // As far as is known it is still there, and if it is not, it was lost.
+                self.failures.push(failure);
+                // Still known, or it would seem new to the next pass, and its
+                // deletion by somebody else would not be told.
                 if self.known.contains(desired.title().as_str()) {
                     self.present.push(desired.title());
                 }
-                self.failures.push(failure);
                 None
             }
         }
@@ -109,39 +124,48 @@ impl<'a> Pass<'a> {
 
     /// One as it is, whatever is wanted of it; none if that cannot be read.
     pub(super) async fn live(&self, desired: &Desired) -> Option<DynamicObject> {
-        let api = desired.kind.api(&self.context.client, &self.plan.names.namespace);
-        api.get_opt(&desired.name).await.ok().flatten()
+        self.read(desired).await.ok().flatten()
     }
 
-    /// Brings `desired` into line: what it is then, and what had to be done.
+    /// What is done to an object is told from how it was before, so that must
+    /// be what it is done to: if somebody comes in between, all begins anew.
     async fn apply(
         &self,
         desired: &Desired,
         tampered: bool,
     ) -> Result<(DynamicObject, Option<Done>), Failure> {
-        for _ in 0..TRIES {
-            if let Some(done) = self.apply_once(desired, tampered).await? {
-                return Ok(done);
+        let mut left = ATTEMPTS;
+        loop {
+            left -= 1;
+            let before = self.read(desired).await?;
+            match self.attempt(desired, before, tampered).await {
+                Ok(applied) => return Ok(applied),
+                Err(Refusal::Overtaken(_)) if left > 0 => {}
+                Err(Refusal::Overtaken(error)) => {
+                    return Err(Failure::of("applying", desired.title())(error));
+                }
+                Err(Refusal::Failed(failure)) => return Err(failure),
             }
         }
-        let cause = format!("somebody else changed it {TRIES} times meanwhile");
-        Err(Failure { action: "applying", object: desired.title(), cause })
     }
 
-    /// The same, none if somebody else changed the object meanwhile: what was read
-    /// must be what was written to, or a change in between would be undone untold.
-    async fn apply_once(
+    async fn read(&self, desired: &Desired) -> Result<Option<DynamicObject>, Failure> {
+        let api = desired.kind.api(&self.context.client, &self.plan.names.namespace);
+        let found = api.get_opt(&desired.name).await;
+        found.map_err(Failure::of("reading", desired.title()))
+    }
+
+    async fn attempt(
         &self,
         desired: &Desired,
+        before: Option<DynamicObject>,
         tampered: bool,
-    ) -> Result<Option<(DynamicObject, Option<Done>)>, Failure> {
+    ) -> Result<(DynamicObject, Option<Done>), Refusal> {
         let (title, names) = (desired.title(), &self.plan.names);
         let api = desired.kind.api(&self.context.client, &names.namespace);
-        let before = api.get_opt(&desired.name).await;
-        let before = before.map_err(Failure::of("reading", &title))?;
         if before.as_ref().is_some_and(|object| object.metadata.deletion_timestamp.is_some()) {
             let cause = "it is still being deleted; it is made anew once it is gone".to_owned();
-            return Err(Failure { action: "applying", object: title, cause });
+            return Err(Failure { action: "applying", object: title, cause }.into());
         }
         let mut desired = desired.clone();
         if let Some(before) = &before
@@ -149,7 +173,7 @@ impl<'a> Pass<'a> {
         {
             // Defect 14: what is there stays; only the size is looked at.
             if desired.kind != &kinds::DEPLOYMENT {
-                return Ok(Some((before.clone(), None)));
+                return Ok((before.clone(), None));
             }
             desired.body["spec"]["template"] = before.data["spec"]["template"].clone();
         }
@@ -161,16 +185,13 @@ impl<'a> Pass<'a> {
         let hash = hash(&json!([desired.body, desired.labels]));
         let mut object = self.plan.object(&desired, &json!({ mark.as_str(): hash }));
         if let Some(before) = &before {
+            object["metadata"]["uid"] = json!(before.metadata.uid);
             object["metadata"]["resourceVersion"] = json!(before.metadata.resource_version);
         }
         let params = PatchParams::apply(&manager).force();
-        let after = api.patch(&desired.name, &params, &Patch::Apply(&object)).await;
-        let after = match after {
-            // Changed, or deleted, since it was read.
-            Err(kube::Error::Api(status))
-                if before.is_some() && [404, 409].contains(&status.code) =>
-            {
-                return Ok(None);
+        let after = match api.patch(&desired.name, &params, &Patch::Apply(&object)).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                return Err(Refusal::Overtaken(kube::Error::Api(status)));
             }
             after => after.map_err(Failure::of("applying", &title))?,
         };
@@ -187,7 +208,7 @@ impl<'a> Pass<'a> {
             Some(false) if known && unmarked(before.as_ref(), &mark) => Some(Done::Repaired),
             Some(false) => Some(Done::Changed),
         };
-        Ok(Some((after, done)))
+        Ok((after, done))
     }
 }
 
@@ -214,3 +235,6 @@ fn content(object: &DynamicObject) -> Value {
 fn reference(desired: &Desired, object: &DynamicObject) -> ObjectReference {
     object.object_ref(&desired.kind.resource())
 }
+
+#[cfg(test)]
+mod tests;
